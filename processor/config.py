@@ -1,0 +1,177 @@
+"""Settings from the environment, checked all at once, each problem with its remedy and without its value."""
+
+from __future__ import annotations
+
+import secrets
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from processor.errors import ConfigError
+
+DEFAULT_LOGIN_URL = "https://login.mailchimp.com"
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+SECRET_KEY_MIN_LENGTH = 32
+
+
+class Role(StrEnum):
+    """What this process is for: it decides which settings must be there."""
+
+    EMBEDDED = "embedded"
+    """Everything in one process; nothing needs to be set."""
+    WEB = "web"
+    WORKER = "worker"
+    TOOL = "tool"
+    """A command of the CLI: it needs the database, and Redis where there is one."""
+
+
+class Settings(BaseSettings):
+    """Every setting that Bothways reads, by its name in the environment (upper case).
+
+    A test holds that each is documented in `.env.example`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=None, extra="ignore", hide_input_in_errors=True, case_sensitive=False
+    )
+
+    port: int = Field(8000, description="Port that the web process listens on.")
+    database_url: str = Field("", description="PostgreSQL URL; empty keeps a SQLite file in DATA_DIR.")
+    redis_url: str = Field("", description="Redis URL; empty runs the workers inside the one process.")
+    redis_tls_verify: bool = Field(
+        True, description="Set to false for a rediss:// URL with a self-signed chain."
+    )
+    public_url: str = Field("", description="Where Mailchimp and browsers reach this installation.")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Seals tokens. Several, newest first, separated by commas: rotation."
+    )
+    mailchimp_client_id: str = Field("", description="Client id of your app registered at Mailchimp.")
+    mailchimp_client_secret: SecretStr = Field(SecretStr(""), description="Client secret of the same app.")
+    mailchimp_login_url: str = Field(DEFAULT_LOGIN_URL, description="OAuth2 host; change it for the sandbox.")
+    data_dir: Path = Field(Path("data"), description="Where the embedded mode keeps its files.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: str = Field("json", description="json, or text for people.")
+    web_concurrency: int = Field(1, ge=1, description="Web processes; more than one needs PostgreSQL.")
+    worker_threads: int = Field(8, ge=1, description="Threads of the embedded workers.")
+    mailchimp_connections: int = Field(
+        8, ge=1, le=9, description="Calls at once per Mailchimp account, over all processes (Mailchimp: 10)."
+    )
+    mailchimp_timeout_seconds: float = Field(30.0, gt=0, description="Time-out of one call to Mailchimp.")
+    max_body_bytes: int = Field(262_144, ge=1024, description="Largest webhook body that is accepted.")
+    body_timeout_seconds: float = Field(10.0, gt=0, description="Time a sender has for its body.")
+    lease_seconds: float = Field(60.0, gt=0, description="After this a silent worker's work is taken over.")
+    tick_seconds: float = Field(1.0, gt=0, description="How often the clock looks for forgotten work.")
+    sweep_minutes: float = Field(15.0, gt=0, description="How often changes are asked for beside webhooks.")
+    full_sweep_hours: float = Field(24.0, gt=0, description="How often both sides are compared in full.")
+    event_attempts: int = Field(12, ge=1, description="Attempts before an event is dead.")
+    retry_base_seconds: float = Field(2.0, gt=0, description="First wait of a retry; doubles each time.")
+    max_crashes: int = Field(5, ge=1, description="Workers that one event may take down before it is dead.")
+
+    @property
+    def secret_keys(self) -> list[str]:
+        """The sealing keys, newest first."""
+        return [key.strip() for key in self.secret_key.get_secret_value().split(",") if key.strip()]
+
+    @property
+    def database(self) -> str:
+        """The database's URL, in the spelling that the store takes."""
+        if not self.database_url:
+            return f"sqlite:///{(self.data_dir / 'bothways.sqlite3').resolve()}"
+        return self.database_url
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a SQLite file."""
+        return self.database.startswith("sqlite")
+
+    @property
+    def public(self) -> str:
+        """PUBLIC_URL without a trailing slash; the loopback address where it is not set."""
+        return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+
+def load(role: Role, **overrides: object) -> Settings:
+    """Return the settings for a process of this role. Raises ConfigError naming every problem at once."""
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise ConfigError(
+            [f"{str(e['loc'][0]).upper()}: {e['msg']}." for e in error.errors(include_input=False)]
+        ) from None
+    if role is Role.EMBEDDED:
+        settings = _with_own_key(settings)
+    problems = _problems(settings, role)
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _with_own_key(settings: Settings) -> Settings:
+    """Give the embedded mode a sealing key of its own, kept beside its database, where none is set."""
+    if settings.secret_keys:
+        return settings
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    path = settings.data_dir / "secret.key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return settings.model_copy(update={"secret_key": SecretStr(path.read_text().strip())})
+
+
+def _problems(settings: Settings, role: Role) -> list[str]:
+    problems = _key_problems(settings) + _url_problems(settings)
+    if settings.is_sqlite and settings.web_concurrency > 1:
+        problems.append(
+            "WEB_CONCURRENCY: more than one web process needs PostgreSQL; set DATABASE_URL, or set it to 1."
+        )
+    if role in {Role.WEB, Role.WORKER}:
+        problems += _production_problems(settings)
+    return problems
+
+
+def _key_problems(settings: Settings) -> list[str]:
+    if not settings.secret_keys:
+        return [
+            "SECRET_KEY is not set: it seals the tokens. Make one with "
+            "`python -c 'import secrets; print(secrets.token_urlsafe(48))'` and keep it."
+        ]
+    if any(len(key) < SECRET_KEY_MIN_LENGTH for key in settings.secret_keys):
+        return [f"SECRET_KEY: each key needs at least {SECRET_KEY_MIN_LENGTH} characters."]
+    return []
+
+
+def _production_problems(settings: Settings) -> list[str]:
+    problems = []
+    if settings.is_sqlite:
+        problems.append("DATABASE_URL: web and worker processes share a PostgreSQL database; set its URL.")
+    if not settings.redis_url:
+        problems.append("REDIS_URL: web processes wake workers through Redis; set its URL.")
+    if not settings.public_url:
+        problems.append("PUBLIC_URL: set the address at which Mailchimp reaches the web process.")
+    if not (settings.mailchimp_client_id and settings.mailchimp_client_secret.get_secret_value()):
+        problems.append(
+            "MAILCHIMP_CLIENT_ID and MAILCHIMP_CLIENT_SECRET: register an app at Mailchimp "
+            "(Account > Extras > Registered apps) and set both."
+        )
+    return problems
+
+
+def _url_problems(settings: Settings) -> list[str]:
+    problems = []
+    for name, value in (
+        ("PUBLIC_URL", settings.public_url),
+        ("MAILCHIMP_LOGIN_URL", settings.mailchimp_login_url),
+    ):
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            problems.append(f"{name}: write it as https://host, without a path.")
+        elif parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+            problems.append(f"{name}: plain http is for the loopback address only; use https.")
+    if settings.database_url and not settings.database_url.startswith(("postgres", "sqlite")):
+        problems.append("DATABASE_URL: use postgresql://… or sqlite:///path.")
+    if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
+        problems.append("REDIS_URL: use redis://… or rediss://….")
+    return problems
