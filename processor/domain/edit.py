@@ -1,0 +1,170 @@
+"""What the platform's own write does to its contact: what is named is set, null clears, the rest stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from processor.domain.contact import Consent, ConsentStatus, Contact, email_key
+from processor.errors import Invalid
+
+PLATFORM_SOURCE = "platform"
+LEFT = frozenset({ConsentStatus.UNSUBSCRIBED, ConsentStatus.CLEANED})
+
+
+class Unset:
+    """The type of UNSET."""
+
+
+UNSET = Unset()
+"""Not named in the write, so kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPatch:
+    """One write of the platform. `version`, where given, is the newest one the writer had seen."""
+
+    email: str | Unset | None = UNSET
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    tags: frozenset[str] | Unset = UNSET
+    consent: Consent | Unset = UNSET
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a write did. `what` maps each changed name to (before, after); empty when nothing changed.
+    `stale` says that the writer had not seen the newest version, and nothing was written. `notes` are
+    sentences for the writer about what was deliberately not done."""
+
+    contact: Contact
+    what: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    stale: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def edit(current: Contact, patch: ContactPatch, now: datetime) -> Edit:
+    """Return the contact after the write, with `version` one higher where anything changed.
+
+    A contact that does not exist yet is passed as an empty one with version 0. Raises Invalid when the
+    write would subscribe somebody who left without saying when and where they came back.
+    """
+    if patch.version is not None and patch.version < current.version:
+        return Edit(current, stale=True, notes=("The contact has changed since that version.",))
+    notes: list[str] = []
+    email = _email(current.email, patch.email)
+    fields = _fields(current.fields, patch.fields)
+    tags = current.tags if isinstance(patch.tags, Unset) else patch.tags
+    before = _about_address(current, email)
+    consent = _consent(before, patch.consent, now, notes)
+    what = changes(current, email=email, fields=fields, tags=tags, consent=consent)
+    if not what and current.version:
+        return Edit(current, notes=tuple(notes))
+    contact = replace(
+        current,
+        email=email,
+        fields=fields,
+        tags=tags,
+        consent=consent,
+        version=current.version + 1,
+        updated_at=now,
+    )
+    return Edit(contact, what, notes=tuple(notes))
+
+
+def changes(
+    current: Contact,
+    *,
+    email: str | None,
+    fields: Mapping[str, Any],
+    tags: frozenset[str],
+    consent: Consent,
+) -> dict[str, tuple[Any, Any]]:
+    """Return what differs from the current contact, as name -> (before, after) in JSON-ready values."""
+    what: dict[str, tuple[Any, Any]] = {}
+    if email != current.email:
+        what["email"] = (current.email, email)
+    for name in sorted({*current.fields, *fields}):
+        before, after = current.fields.get(name), fields.get(name)
+        if before != after:
+            what[f"fields.{name}"] = (before, after)
+    if tags != current.tags:
+        what["tags"] = (sorted(current.tags), sorted(tags))
+    if consent != current.consent:
+        what["consent"] = (consent_json(current.consent), consent_json(consent))
+    return what
+
+
+def consent_json(consent: Consent) -> dict[str, Any]:
+    """Return a consent as the API shows it."""
+    return {
+        "status": consent.status.value,
+        "at": consent.at.isoformat() if consent.at else None,
+        "source": consent.source,
+    }
+
+
+def _email(current: str | None, new: str | Unset | None) -> str | None:
+    if isinstance(new, Unset):
+        return current
+    email = (new or "").strip() or None
+    if email is not None and ("@" not in email or any(c.isspace() for c in email) or "\0" in email):
+        raise Invalid(f'"{email}" is not an e-mail address: it needs a name, an @ and a domain.', "email")
+    if email and current and email_key(email) == email_key(current):
+        return current  # another spelling of the same address is not a change
+    return email
+
+
+def _about_address(current: Contact, email: str | None) -> Consent:
+    """A bounce is about an address: a contact with a new one is not known to bounce. Whether they may
+    be written to there is not known either."""
+    moved = email is not None and current.email is not None and email_key(email) != email_key(current.email)
+    if moved and current.consent.status is ConsentStatus.CLEANED:
+        return Consent(ConsentStatus.NONE)
+    return current.consent
+
+
+def _fields(current: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**current, **new}
+    return {name: value for name, value in merged.items() if value is not None or name in current}
+
+
+def _consent(current: Consent, new: Consent | Unset, now: datetime, notes: list[str]) -> Consent:
+    if isinstance(new, Unset):
+        return current
+    # A clock that runs ahead must not make an act that nothing later can outdo.
+    at = min(new.at, now) if new.at else None
+    new = replace(new, at=at)
+    if new.status is current.status and (at is None or at == current.at):
+        return current
+    if new.status in LEFT:
+        return _leaving(current, new, now, notes)
+    if current.status in LEFT:
+        return _coming_back(current, new, notes)
+    return new
+
+
+def _leaving(current: Consent, new: Consent, now: datetime, notes: list[str]) -> Consent:
+    older = new.at is not None and current.at is not None and new.at < current.at
+    if older and current.status is ConsentStatus.SUBSCRIBED and current.has_evidence:
+        notes.append("consent was kept: the contact subscribed again after that time.")
+        return current
+    return Consent(new.status, new.at or now, new.source or PLATFORM_SOURCE)
+
+
+def _coming_back(current: Consent, new: Consent, notes: list[str]) -> Consent:
+    if new.status is not ConsentStatus.SUBSCRIBED:
+        notes.append("consent was kept: the contact has left, which only a new consent of theirs undoes.")
+        return current
+    if not new.has_evidence:
+        raise Invalid(
+            "This contact has left. To subscribe them again, say when (`at`) and where (`source`) they did.",
+            "consent",
+        )
+    assert new.at is not None
+    if current.at is not None and new.at <= current.at:
+        notes.append("consent was kept: the contact left after that time.")
+        return current
+    return new
