@@ -1,0 +1,216 @@
+"""Sends webhooks: many at a time, signed afresh for each attempt, again and again over 75 minutes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import httpx
+
+from sandbox import payload
+from sandbox.clock import Clock, iso
+from sandbox.faults import Faults, Post
+from sandbox.ids import Ids
+
+SENDER = "MailChimp.com"
+VALIDATOR = "MailChimp.com WebHook Validator"
+AT_A_TIME = 16
+KEPT = 20_000
+
+
+class Target(Protocol):
+    """Where a delivery goes: a webhook of an audience, or a batch webhook."""
+
+    id: str
+    url: str
+    secret: str
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One event on its way to one URL. `state`: waiting, delivered, failed, dropped or gone (410)."""
+
+    id: str
+    target: Target
+    list_id: str
+    type: str
+    raw: bytes
+    raised_seconds: float
+    on_gone: Callable[[], None] | None = None
+    state: str = "waiting"
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """The delivery as JSON; the signing secret is not in it."""
+        return {
+            "id": self.id,
+            "webhook_id": self.target.id,
+            "url": self.target.url,
+            "list_id": self.list_id,
+            "type": self.type,
+            "body": self.raw.decode(errors="replace"),
+            "state": self.state,
+            "raised_at": iso(int(self.raised_seconds)),
+            "attempts": list(self.attempts),
+        }
+
+
+class Courier:
+    """Carries deliveries. `send` may be called from the event loop only, once `start` has run."""
+
+    def __init__(self, clock: Clock, ids: Ids, faults: Faults) -> None:
+        self._clock, self._ids, self._faults = clock, ids, faults
+        self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
+        self._log: deque[Delivery] = deque(maxlen=KEPT)
+        self._counts: Counter[str] = Counter()
+        self._open = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._client: httpx.AsyncClient | None = None
+
+    @property
+    def post(self) -> Post:
+        """The rules by which webhooks travel now."""
+        return self._faults.post
+
+    async def start(self) -> None:
+        """Opens connections and begins to carry."""
+        limits = httpx.Limits(max_connections=AT_A_TIME * 2, max_keepalive_connections=AT_A_TIME * 2)
+        # trust_env off: a proxy of this machine has no business between the sandbox and a loopback receiver.
+        self._client = httpx.AsyncClient(limits=limits, trust_env=False)
+        for _ in range(AT_A_TIME):
+            self._spawn(self._carry())
+
+    async def stop(self) -> None:
+        """Stops carrying; what is waiting is lost, as it would be when Mailchimp gives up."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._client is not None:
+            await self._client.aclose()
+
+    def send(
+        self, target: Target, list_id: str, kind: str, raw: bytes, on_gone: Callable[[], None] | None
+    ) -> None:
+        """Takes a delivery in; faults decide whether it is dropped, doubled or held back."""
+        for copy in range(2 if self._ids.chance(self.post.repeat) else 1):
+            now = self._clock.now_seconds()
+            delivery = Delivery(self._ids.hex(16), target, list_id, kind, raw, now, on_gone)
+            self._log.append(delivery)
+            if copy == 0 and self._ids.chance(self.post.drop):
+                self._count(delivery, "dropped")
+                continue
+            self._open += 1
+            self._settled.clear()
+            self._dispatch(delivery, self._hold_seconds())
+
+    async def post_once(self, target: Target, raw: bytes) -> dict[str, Any]:
+        """One attempt with these very bytes, outside all faults and retries; how it went, as JSON."""
+        return await self._attempt(target, raw)
+
+    async def check(self, url: str) -> int:
+        """The status that the validator's GET gets; 0 where nobody answers. Raises httpx.InvalidURL."""
+        assert self._client is not None, "the courier was not started"
+        try:
+            answer = await self._client.get(
+                url, headers={"User-Agent": VALIDATOR}, timeout=self.post.timeout_seconds
+            )
+        except httpx.UnsupportedProtocol as error:
+            raise httpx.InvalidURL(str(error)) from error
+        except httpx.TransportError:
+            return 0
+        return answer.status_code
+
+    async def settle(self, timeout_seconds: float) -> bool:
+        """Waits until nothing is on its way, retries included; False where the time ran out first."""
+        try:
+            await asyncio.wait_for(self._settled.wait(), timeout_seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def log(self, limit: int, list_id: str = "") -> list[dict[str, Any]]:
+        """The last deliveries, oldest first."""
+        found = [delivery for delivery in self._log if not list_id or delivery.list_id == list_id]
+        return [delivery.document() for delivery in found[-limit:]]
+
+    def counts(self) -> dict[str, int]:
+        """How many deliveries ended in which state, and how many are on their way."""
+        return {**self._counts, "waiting": self._open}
+
+    def clear(self) -> None:
+        """Forgets the log. What is on its way still arrives."""
+        self._log.clear()
+        self._counts.clear()
+
+    # -- inside
+
+    def _hold_seconds(self) -> float:
+        held = self.post.delay_seconds
+        if self._ids.chance(self.post.reorder):
+            held += self._ids.between(0, self.post.reorder_seconds)
+        return held
+
+    def _dispatch(self, delivery: Delivery, after_seconds: float) -> None:
+        if after_seconds <= 0:
+            self._queue.put_nowait(delivery)
+        else:
+            self._spawn(self._later(delivery, after_seconds))
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _later(self, delivery: Delivery, after_seconds: float) -> None:
+        await asyncio.sleep(after_seconds)
+        self._queue.put_nowait(delivery)
+
+    async def _carry(self) -> None:
+        while True:
+            delivery = await self._queue.get()
+            self._judge(delivery, await self._attempt(delivery.target, delivery.raw))
+
+    async def _attempt(self, target: Target, raw: bytes) -> dict[str, Any]:
+        assert self._client is not None, "the courier was not started"
+        began = self._clock.now_seconds()
+        headers = {"User-Agent": SENDER, "Content-Type": payload.CONTENT_TYPE}
+        if target.secret and self.post.signing:
+            headers["X-Mailchimp-Signature"] = payload.signature(target.secret, raw, int(began))
+        status, error = 0, ""
+        try:
+            async with asyncio.timeout(self.post.timeout_seconds):
+                answer = await self._client.post(target.url, content=raw, headers=headers, timeout=None)
+            status = answer.status_code
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as failure:
+            error = type(failure).__name__
+        took_ms = round((self._clock.now_seconds() - began) * 1000, 1)
+        return {"at": iso(int(began)), "status": status, "error": error, "duration_ms": took_ms}
+
+    def _judge(self, delivery: Delivery, attempt: dict[str, Any]) -> None:
+        delivery.attempts.append(attempt)
+        tried = len(delivery.attempts)
+        if 200 <= attempt["status"] < 300:
+            self._end(delivery, "delivered")
+        elif attempt["status"] == 410:
+            self._end(delivery, "gone")
+            if delivery.on_gone is not None:
+                delivery.on_gone()
+        elif tried <= len(self.post.retry_intervals_seconds):
+            self._dispatch(delivery, self.post.retry_intervals_seconds[tried - 1])
+        else:
+            self._end(delivery, "failed")
+
+    def _end(self, delivery: Delivery, state: str) -> None:
+        self._count(delivery, state)
+        self._open -= 1
+        if self._open == 0:
+            self._settled.set()
+
+    def _count(self, delivery: Delivery, state: str) -> None:
+        delivery.state = state
+        self._counts[state] += 1
