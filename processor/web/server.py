@@ -1,0 +1,125 @@
+"""The HTTP server: uvicorn with bounds on everything that a stranger can hold."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess
+
+from processor.log import say
+from processor.web.deadlines import HEAD_SECONDS, DeadlineProtocol
+
+logger = logging.getLogger(__name__)
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - a dyno's router comes from another machine
+CONNECTIONS = 750
+"""More at once are answered 503. Each holds at most one body, so this bounds memory too; below the 1,024
+open files that many systems allow."""
+KEEP_ALIVE_SECONDS = 5
+GRACEFUL_SECONDS = 20
+"""Heroku ends a dyno 30 s after its SIGTERM; the receiver's last commit comes after this."""
+
+
+def configure(
+    app: ASGIApp | Callable[[], ASGIApp] | str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    workers: int = 1,
+    factory: bool = False,
+    head_seconds: float = HEAD_SECONDS,
+) -> uvicorn.Config:
+    """Return uvicorn's configuration.
+
+    No access log: it prints paths, and a webhook's path is a secret (`access` writes our own line).
+    Forwarded headers are believed from the addresses in FORWARDED_ALLOW_IPS, by default the loopback.
+    """
+    protocol = type("Protocol", (DeadlineProtocol,), {"head_seconds": head_seconds})
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        workers=workers,
+        factory=factory,
+        http=DeadlineProtocol if head_seconds == HEAD_SECONDS else protocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+
+
+def serve(
+    app: ASGIApp, *, host: str = EVERYWHERE, port: int = 8000, sockets: Sequence[socket.socket] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way, and return.
+
+    `sockets`, where given, are bound already and win over host and port. Exits the process with a status
+    other than 0 when the address is taken or the application does not start.
+    """
+    server = uvicorn.Server(configure(app, host=host, port=port))
+    server.run(list(sockets) if sockets is not None else None)
+    if not server.started:
+        sys.exit(3)
+
+
+def serve_many(factory: str, *, workers: int, host: str = EVERYWHERE, port: int = 8000) -> None:
+    """Serve with that many processes on one port until SIGTERM or SIGINT.
+
+    `factory` is an import string (`package.module:function`): each process starts with nothing and builds
+    its own application, so the function also sets up the log. A process that dies is started again.
+    """
+    config = configure(factory, host=host, port=port, workers=workers, factory=True)
+    Multiprocess(config, sockets=[config.bind_socket()]).run()
+
+
+class Running:
+    """A server in a thread on a free loopback port, for tests and for the demo.
+
+    with Running(app) as server:
+        httpx.get(server.url + "/healthz")
+    """
+
+    def __init__(self, app: ASGIApp, *, port: int = 0, head_seconds: float = HEAD_SECONDS) -> None:
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=2048)
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._server = uvicorn.Server(configure(app, head_seconds=head_seconds))
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    def __enter__(self) -> Running:
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("the web application did not start")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Finish what is under way and end. Returns when it has ended; safe to repeat."""
+        self._server.should_exit = True
+        self._thread.join(GRACEFUL_SECONDS + 10)
+
+    def _run(self) -> None:
+        try:
+            self._server.run([self._socket])
+        except SystemExit:
+            say(logger, logging.ERROR, "the web application did not start")
