@@ -1,0 +1,30 @@
+"""The store: every table, and the only house of SQLAlchemy.
+
+The functions take an open `Connection` first, so that a verb composes several into one transaction:
+
+    with store.write() as c:
+        held = contacts.lock(c, account_id, ids)
+        ...
+        contacts.update_many(c, changed, now)
+        changes.append(c, account_id, what_changed)
+
+PostgreSQL and SQLite stand behind the same functions; one suite of tests runs on both.
+
+Lock order. A transaction that takes rows of several tables takes them in this order, and within a table
+in the order of the ids, so that no two transactions can wait for each other:
+
+    1. contacts          `contacts.lock`, by id
+    2. members           `members.lock`, `members.mark_due`, by id
+    3. events            `inbox.settle`, `inbox.requeue`, by id
+    4. accounts.last_seq `changes.append`: last before the commit, because it holds back every other writer
+                         of that account's feed until the commit
+
+Where a deadlock arises all the same, PostgreSQL ends one of the two, and `Store.write_retrying` does it
+again.
+"""
+
+from __future__ import annotations
+
+from processor.store.engine import Store, open_store
+
+__all__ = ["Store", "open_store"]

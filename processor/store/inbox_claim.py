@@ -1,0 +1,132 @@
+"""Who works on what: events are claimed for the length of a lease, handed back, or taken back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Row, case, insert, select, update
+
+from processor.domain.event import CLAIMABLE, EventStatus
+from processor.store.inbox_rows import AttemptOutcome, ClaimedEvent
+from processor.store.tables import attempts, events
+
+EXPIRE_LIMIT = 1000
+"""Leases taken back in one transaction; the next tick takes more."""
+
+_NOBODY = {"claim": None, "claimed_by": None}
+
+
+def claim(
+    c: Connection, connection_id: str, *, limit: int, now: datetime, lease_seconds: float, worker: str
+) -> list[ClaimedEvent]:
+    """Claim up to `limit` due events of a connection for `worker`, oldest due first.
+
+    No two workers get the same one, and rows that another is just claiming are passed over, not waited
+    for. An event that has brought a worker down before comes alone: its neighbours must not fall with it
+    again and again. The attempt is counted here and not at the end, so that one that kills its process is
+    counted too.
+    """
+    due = (
+        select(events.c.id, events.c.crashes)
+        .where(
+            events.c.connection_id == connection_id,
+            events.c.due_at <= now,
+            events.c.status.in_(CLAIMABLE),
+        )
+        .order_by(events.c.due_at, events.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    found = c.execute(due).all()
+    ids = alone_or_together([(row.id, row.crashes) for row in found])
+    if not ids:
+        return []
+    taken = c.execute(
+        update(events)
+        .where(events.c.id.in_(ids))
+        .values(
+            status=EventStatus.PROCESSING,
+            attempts=events.c.attempts + 1,
+            due_at=now + timedelta(seconds=lease_seconds),
+            claim=new_claim(),
+            claimed_by=worker,
+        )
+        .returning(*(events.c[name] for name in ClaimedEvent.__dataclass_fields__))
+    )
+    place = {event_id: n for n, event_id in enumerate(ids)}
+    return sorted((ClaimedEvent(*row) for row in taken), key=lambda event: place[event.id])
+
+
+def alone_or_together(candidates: Sequence[tuple[int, int]]) -> list[int]:
+    """Return which of the (id, crashes) may be claimed at once: the first alone if it has crashed before,
+    else all that have not."""
+    if candidates and candidates[0][1] > 0:
+        return [candidates[0][0]]
+    return [row_id for row_id, crashes in candidates if crashes == 0]
+
+
+def new_claim() -> str:
+    """Return a token that no other claim has."""
+    return secrets.token_hex(8)
+
+
+def release(c: Connection, worker: str, now: datetime) -> int:
+    """Hand back what `worker` holds, as if it had never been claimed, due at once; return how many.
+
+    For a worker that is stopping. Safe to repeat.
+    """
+    held = update(events).where(events.c.status == EventStatus.PROCESSING, events.c.claimed_by == worker)
+    return c.execute(
+        held.values(
+            status=EventStatus.RECEIVED,
+            attempts=case((events.c.attempts > 0, events.c.attempts - 1), else_=0),
+            due_at=now,
+            **_NOBODY,
+        )
+    ).rowcount
+
+
+def expire(c: Connection, now: datetime, max_crashes: int) -> list[str]:
+    """Take back events whose lease has run out; return the connections that have work again.
+
+    Each counts as a crash. One that has brought down `max_crashes` workers is dead, with the code
+    `internal`. Safe to repeat, and to run in several processes at once.
+    """
+    lost = c.execute(
+        select(events.c.id, events.c.connection_id, events.c.crashes, events.c.attempts, events.c.claimed_by)
+        .where(events.c.due_at <= now, events.c.status == EventStatus.PROCESSING)
+        .order_by(events.c.id)
+        .limit(EXPIRE_LIMIT)
+        .with_for_update(skip_locked=True)
+    ).all()
+    buried = [row for row in lost if row.crashes + 1 >= max_crashes]
+    given_back = [row for row in lost if row.crashes + 1 < max_crashes]
+    crashed = {"crashes": events.c.crashes + 1, **_NOBODY}
+    if given_back:
+        c.execute(
+            update(events)
+            .where(events.c.id.in_([row.id for row in given_back]))
+            .values(status=EventStatus.RECEIVED, due_at=now, **crashed)
+        )
+    if buried:
+        c.execute(
+            update(events)
+            .where(events.c.id.in_([row.id for row in buried]))
+            .values(status=EventStatus.DEAD, due_at=None, settled_at=now, code="internal", **crashed)
+        )
+    if lost:
+        c.execute(insert(attempts), [_crash(row, now) for row in lost])
+    return sorted({row.connection_id for row in given_back})
+
+
+def _crash(row: Row[int, str, int, int, str | None], now: datetime) -> dict[str, object]:
+    return {
+        "event_id": row.id,
+        "n": row.attempts,
+        "at": now,
+        "worker": row.claimed_by,
+        "outcome": AttemptOutcome.CRASHED,
+        "code": "internal",
+    }

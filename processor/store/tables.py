@@ -1,0 +1,281 @@
+"""Every table. The migrations build the same; a test compares them.
+
+Names are plural. A column that holds words of others is `Words`, one that holds ours is `Text`. Ids that
+people see have a prefix (`con_`, `key_`, `evt_<n>`); rows that only machines see are numbered.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+from processor.store.types import Json, Moment, RowId, Words
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    condition = text(where)
+    return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
+
+
+def _due(table: str) -> list[Index]:
+    # Settled rows, nearly all of them, are in neither index: finding work costs what is due, not what was.
+    return [
+        _partial(f"ix_{table}_connection_due", "connection_id", "due_at", where="due_at IS NOT NULL"),
+        _partial(f"ix_{table}_due", "due_at", where="due_at IS NOT NULL"),
+    ]
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=text("0"))
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=false())
+
+
+def _made_at(name: str = "created_at") -> Column[Any]:
+    return Column(name, Moment, nullable=False)
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _made_at(),
+    Column("last_seq", RowId, nullable=False, server_default=text("0")),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("prefix", Text, nullable=False),
+    Column("label", Words, nullable=False),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=True),
+    _made_at(),
+    Column("last_used_at", Moment),
+    Column("revoked_at", Moment),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("email", Words),
+    Column("email_key", Words),
+    Column("fields", Json, nullable=False),
+    Column("tags", Json, nullable=False),
+    Column("consent_status", Text, nullable=False),
+    Column("consent_at", Moment),
+    Column("consent_source", Words),
+    Column("version", Integer, nullable=False),
+    _made_at(),
+    _made_at("updated_at"),
+    Column("deleted_at", Moment),
+    Index("ix_contacts_email_key", "account_id", "email_key"),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    Column("seq", RowId, primary_key=True, autoincrement=False),
+    Column("contact_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("what", Json, nullable=False),
+    Column("why", Json, nullable=False),
+    Column("contact", Json),
+    _made_at("at"),
+    Index("ix_changes_contact", "account_id", "contact_id", "seq"),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("problem_code", Text),
+    Column("problem_detail", Words),
+    Column("mailchimp_account", Words, nullable=False),
+    Column("account_name", Words, nullable=False),
+    Column("login_name", Words, nullable=False),
+    Column("role", Words, nullable=False),
+    Column("dc", Words, nullable=False),
+    Column("api_base", Words, nullable=False),
+    Column("token_sealed", Text),
+    Column("audience_id", Words),
+    Column("audience_name", Words),
+    Column("policy", Json, nullable=False),
+    Column("watermark", Moment),
+    Column("next_sweep_at", Moment),
+    Column("sweep_cursor", Json),
+    Column("last_full_sweep_at", Moment),
+    Column("paused_at", Moment),
+    _made_at(),
+    _made_at("updated_at"),
+    # Two accounts may share an audience; one account may not connect it twice, unless it left in between.
+    _partial(
+        "uq_connections_audience",
+        "account_id",
+        "mailchimp_account",
+        "audience_id",
+        where="state <> 'removed'",
+        unique=True,
+    ),
+    Index("ix_connections_state", "state"),
+)
+
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    # No foreign key: a hook outlives its connection, to answer 410 to whoever still calls it.
+    Column("connection_id", Text, nullable=False, index=True),
+    Column("token_sealed", Text, nullable=False),
+    Column("webhook_id", Words),
+    Column("secrets_sealed", Json, nullable=False),
+    Column("state", Text, nullable=False),
+    _made_at(),
+    Column("last_seen_at", Moment),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    # No foreign key: what was acknowledged is kept, whatever became of the connection meanwhile.
+    Column("connection_id", Text, nullable=False),
+    Column("key", LargeBinary, nullable=False, unique=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("content_type", Words, nullable=False),
+    Column("signed", Boolean, nullable=False),
+    _made_at("received_at"),
+    Column("status", Text, nullable=False),
+    Column("type", Words),
+    Column("subject", Words),
+    Column("fired_at", Moment),
+    _count("attempts"),
+    _count("crashes"),
+    Column("due_at", Moment),
+    Column("claim", Text),
+    Column("claimed_by", Text),
+    Column("code", Text),
+    Column("detail", Words),
+    Column("instance", Words),
+    Column("outcome", Json),
+    Column("settled_at", Moment),
+    _count("redeliveries"),
+    *_due("events"),
+    Index("ix_events_connection", "connection_id", "id"),
+    Index("ix_events_status", "status", "id"),
+    sqlite_autoincrement=True,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("event_id", RowId, ForeignKey("events.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("n", Integer, nullable=False),
+    _made_at("at"),
+    Column("worker", Words),
+    Column("outcome", Text, nullable=False),
+    Column("code", Text),
+    Column("detail", Words),
+    Column("instance", Words),
+    sqlite_autoincrement=True,
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("contact_id", Text),
+    Column("member_id", Words),
+    Column("mailchimp_contact_id", Words),
+    Column("email_key", Words),
+    Column("base", Json),
+    Column("seen_at", Moment),
+    Column("seen_digest", Text),
+    Column("status", Text),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("detail", Words),
+    Column("instance", Words),
+    Column("pushed_version", Integer),
+    Column("due_at", Moment),
+    _flag("urgent"),
+    _flag("again"),
+    _count("attempts"),
+    _count("crashes"),
+    Column("claim", Text),
+    Column("claimed_by", Text),
+    _made_at("updated_at"),
+    UniqueConstraint("connection_id", "contact_id"),
+    UniqueConstraint("connection_id", "mailchimp_contact_id"),
+    Index("ix_members_member_id", "connection_id", "member_id"),
+    Index("ix_members_email_key", "connection_id", "email_key"),
+    Index("ix_members_state", "connection_id", "state", "id"),
+    _partial("ix_members_claimed_by", "claimed_by", where="claimed_by IS NOT NULL"),
+    *_due("members"),
+    sqlite_autoincrement=True,
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    _made_at(),
+    _made_at("expires_at"),
+    Column("used_at", Moment),
+)
+
+oauth_states = Table(
+    "oauth_states",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("browser_hash", LargeBinary, nullable=False),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("connection_id", Text),
+    _made_at(),
+    _made_at("expires_at"),
+    Column("used_at", Moment),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", Moment, nullable=False),
+)
