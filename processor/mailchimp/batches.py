@@ -125,7 +125,10 @@ def _file_results(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Iterator[Oper
     if entry.size > MAX_FILE_BYTES:
         raise _too_large()
     opened = tar.extractfile(entry)
-    for item in json.loads(opened.read() if opened else b"[]") or []:
+    listed = json.loads(opened.read()) if opened else []
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        raise ValueError("not a list of results")
+    for item in listed:
         yield OperationResult(
             text(item.get("operation_id")),
             number(item.get("status_code")),

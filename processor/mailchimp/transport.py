@@ -105,19 +105,25 @@ class Transport:
         """Return what Mailchimp answers, None for an empty answer. Raises the MailchimpError that fits;
         Passing(code="network") when there was no answer: the call may have been carried out or not."""
         with self._slots.hold(self._account_key, wait_seconds=self._slot_wait_seconds):
-            started = time.monotonic()
-            status, instance, code = None, "", ""
-            try:
-                answer = self._exchange(request)
-                status, instance = answer.status, answer.headers.get("x-request-id", "")
-                return decipher(answer.status, answer.headers, answer.body)
-            except MailchimpError as error:
-                code, instance = error.code, error.instance or instance
-                raise
-            finally:
-                if self._on_call:
-                    seconds = time.monotonic() - started
-                    self._on_call(Call(request.method, request.template, status, seconds, instance, code))
+            said, error, call = self._carry(request)
+        if self._on_call:  # with the slot given back: whoever listens may take its time
+            self._on_call(call)
+        if error:
+            raise error
+        return said
+
+    def _carry(self, request: Request) -> tuple[dict[str, Any] | None, MailchimpError | None, Call]:
+        started = time.monotonic()
+        status, instance, code = None, "", ""
+        said, failure = None, None
+        try:
+            answer = self._exchange(request)
+            status, instance = answer.status, answer.headers.get("x-request-id", "")
+            said = decipher(answer.status, answer.headers, answer.body)
+        except MailchimpError as error:
+            failure, code, instance = error, error.code, error.instance or instance
+        seconds = time.monotonic() - started
+        return said, failure, Call(request.method, request.template, status, seconds, instance, code)
 
     @contextmanager
     def download(self, url: str) -> Iterator[IO[bytes]]:
