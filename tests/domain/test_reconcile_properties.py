@@ -19,7 +19,7 @@ from processor.domain.policy import FieldKind, FieldRule, Policy, Winner, Withou
 from processor.domain.reconcile import WRITABLE, reconcile
 from processor.domain.values import is_empty, with_country_of
 from tests.domain.builders import NOON
-from tests.domain.world import World
+from tests.domain.world import Sent, World
 
 S = MemberStatus
 QUICK = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -123,13 +123,13 @@ def _delete_here(world: World) -> None:
     world.contact = None
 
 
-def _sync(view: int, sent: bool) -> Step:
+def _sync(view: int, sent: Sent) -> Step:
     """Reconcile with a view: 0 is fresh, others are old ones, arriving late, twice or out of turn."""
 
     def step(world: World) -> None:
         fresh = world.theirs()
         theirs = fresh if view == 0 else world.seen[-view % len(world.seen)]
-        world.step(theirs, sent=sent)
+        world.step(theirs, sent)
 
     return step
 
@@ -153,18 +153,39 @@ people: st.SearchStrategy[Step] = st.one_of(
     st.sampled_from(EMAILS).map(_create_here),
     st.just(_delete_here),
 )
-fresh_syncs = st.just(_sync(0, True))
-any_syncs = st.builds(_sync, st.sampled_from([0, 0, 1, 2, 5]), st.booleans())
+losses = st.sampled_from([Sent.ALL, Sent.ALL, Sent.NO_TAGS, Sent.NOTHING])
+fresh_syncs = st.builds(_sync, st.just(0), losses)
+any_syncs = st.builds(_sync, st.sampled_from([0, 0, 1, 2, 5]), losses)
 passing = st.sampled_from([0, 0.4, 1, 90])
+
+
+@st.composite
+def beginnings(draw: st.DrawFn) -> World:
+    """Nobody, a contact alone, a member alone, or both in step in any status."""
+    world = World(draw(policies))
+    begin = draw(st.sampled_from(["nobody", "contact", "member", "agreed", "agreed", "agreed"]))
+    if begin in {"contact", "agreed"}:
+        world.contact = Contact("shop", "c1", EMAILS[0], updated_at=world.now)
+    if begin == "agreed":
+        world.say(Consent(ConsentStatus.SUBSCRIBED, world.now, "form"))
+        _field_here(("name", "Jo"))(world)
+        world.edit(tags=draw(tags))
+    if begin in {"member", "agreed"}:
+        world.who = world.audience.add(EMAILS[0], S.SUBSCRIBED, world.now)
+    if begin == "agreed":
+        world.settle()
+        world.act_there(status=draw(st.sampled_from([S.SUBSCRIBED, *S][:-1])))
+        world.settle()
+        world.tick(90)
+    return world
 
 
 @st.composite
 def stories(draw: st.DrawFn, syncs: st.SearchStrategy[Step] = any_syncs) -> World:
     """A world after anything that may happen."""
-    world = World(draw(policies))
-    if draw(st.booleans()):
-        world.contact = Contact("shop", "c1", EMAILS[0], updated_at=NOON)
-    for step, seconds in draw(st.lists(st.tuples(st.one_of(people, syncs), passing), max_size=14)):
+    world = draw(beginnings())
+    steps = st.one_of(people, people, syncs)
+    for step, seconds in draw(st.lists(st.tuples(steps, passing), max_size=12)):
         step(world)
         world.tick(seconds)
     return world
@@ -331,6 +352,75 @@ def test_nobody_who_left_is_subscribed_by_us_again(world: World) -> None:
     world.say(Consent(ConsentStatus.SUBSCRIBED, world.now, "form"))
     world.settle()
     assert world.audience.subscribed_by_us == subscribed
+
+
+@QUICK
+@given(stories(), st.lists(st.one_of(_pairs(values_here).map(_field_here), fresh_syncs), max_size=4))
+def test_nobody_who_left_is_brought_back_by_a_new_address(world: World, later: list[Step]) -> None:
+    """Archived, deleted, bounced or unsubscribed: changing the contact's address and fields, without a
+    word about consent, subscribes nobody and asks nobody."""
+    world.audience.refused.clear()
+    world.settle()
+    if world.base is None or world.base.status not in OUT_THERE or world.contact is None:
+        return
+    if is_new_act(world.base, world.contact.consent):
+        return  # they did say yes after that, and Mailchimp refused to ask them at the old address
+    known = world.audience.subscribed_by_us, len(world.plans)
+    for step in (lambda world: world.edit(email="jo@oak-street.test"), *later):
+        world.tick(60)
+        step(world)
+    world.settle()
+    assert world.audience.subscribed_by_us == known[0]
+    asked = {plan.up.status or plan.up.create for *_, plan in world.plans[known[1] :]}
+    assert S.PENDING not in asked
+
+
+EXPECTED_REFUSALS = {"email_taken", "email_forgotten", "member_exists"}
+
+
+@QUICK
+@given(stories(fresh_syncs))
+def test_nothing_is_sent_that_mailchimp_is_known_to_refuse(world: World) -> None:
+    """With fresh views: no address change of a member who is not subscribed, no archiving of a bounced
+    one, no subscribing of somebody who left. What another member's address blocks cannot be known."""
+    world.settle()
+    assert set(world.audience.refused) <= EXPECTED_REFUSALS
+
+
+@QUICK
+@given(
+    beginnings(),
+    st.sampled_from([("name", "Ada"), ("points", 7), ("tips", True), ("address", HOME)]),
+    st.sampled_from(EMAILS),
+    st.lists(st.tuples(losses, st.booleans()), max_size=4),
+)
+def test_what_one_side_changes_arrives_however_often_the_call_is_lost(
+    world: World, edited: tuple[str, Any], email: str, calls: list[tuple[Sent, bool]]
+) -> None:
+    """One side's change of a field, the tags or the address is never taken for old and put back, even
+    while the other side changes something else."""
+    there = world.theirs()
+    if world.base is None or there is None or there.status is not S.SUBSCRIBED or world.contact is None:
+        return
+    world.tick(60)
+    world.edit(fields={**world.contact.fields, edited[0]: edited[1]}, email=email)
+    world.edit(tags=world.contact.tags - {"vip"} | {"beta"})
+    size = {**there.merge_fields, "SIZE": "Large"}
+    world.act_there(merge_fields=size, tags=there.tags - {"press"} | {"new"})
+    wanted = (there.tags | {"beta", "new"}) - {"vip", "press"}
+    for sent, _ in calls:
+        world.tick(60)
+        world.step(world.theirs(), sent)
+    world.settle()
+    after = world.theirs()
+    assert after is not None
+    assert world.contact is not None
+    mine, _ = comparable({edited[0]: edited[1]}, world.policy)
+    its = read(after, world.policy)
+    assert its[edited[0]] == with_country_of(mine[edited[0]], its[edited[0]])
+    assert (its["size"], world.contact.fields["size"]) == ("Large", "Large")
+    assert (after.tags, world.contact.tags) == (wanted, wanted)
+    assert email_key(after.email) == email_key(email)
 
 
 @QUICK

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
 from processor.domain.contact import (
@@ -25,6 +26,15 @@ from tests.domain.builders import NOON
 
 S = MemberStatus
 DEFAULT_COUNTRY = "US"
+
+
+class Sent(Enum):
+    """How much of what goes up arrives: tags have a call of their own (facts.md 4.2), and a process may
+    be killed, or Mailchimp be away, at any line."""
+
+    ALL = "all"
+    NO_TAGS = "no tags"
+    NOTHING = "nothing"
 
 
 @dataclass
@@ -134,7 +144,7 @@ class Audience:
         )
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """One contact, one audience, and what the processor remembers of both."""
 
@@ -148,6 +158,13 @@ class World:
 
     def __post_init__(self) -> None:
         self.audience = Audience(self.policy)
+
+    def __repr__(self) -> str:
+        lines = [f"World({self.policy!r})"]
+        for base, ours, theirs, plan in self.plans:
+            lines += [f"  base   {base}", f"  ours   {ours}", f"  theirs {theirs}", f"  -> {plan}", ""]
+        lines.append(f"  now: {self.contact}, {self.base}, {self.audience.members}, {self.audience.refused}")
+        return "\n".join(lines)
 
     def tick(self, seconds: float) -> None:
         """Let time pass."""
@@ -163,9 +180,8 @@ class World:
         self.seen.append(there)
         return there
 
-    def step(self, theirs: Member | None, *, sent: bool = True) -> Plan:
-        """Reconcile with this view of the member and carry the plan out; `sent` False loses what goes up
-        (the process was killed, or Mailchimp was away)."""
+    def step(self, theirs: Member | None, sent: Sent = Sent.ALL) -> Plan:
+        """Reconcile with this view of the member and carry the plan out, as far as `sent` says."""
         plan = reconcile(self.base, self.contact, theirs, self.policy)
         self.plans.append((self.base, self.contact, theirs, plan))
         if self.contact is None and plan.down.create:
@@ -175,9 +191,12 @@ class World:
         self.base = plan.base
         if plan.relink:
             self.base, self.who = None, None
-        elif sent and not plan.up.is_empty:
+        elif sent is not Sent.NOTHING and not plan.up.is_empty:
             nobody = Contact("shop", "c1", None)
-            self.who = self.audience.take(self.who, self.contact or nobody, plan.up, self.now)
+            up = plan.up
+            if sent is Sent.NO_TAGS:
+                up = replace(up, tags_added=frozenset(), tags_removed=frozenset())
+            self.who = self.audience.take(self.who, self.contact or nobody, up, self.now)
         return plan
 
     def settle(self, rounds: int = 6) -> Plan:
