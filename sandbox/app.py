@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 from collections.abc import AsyncIterator
@@ -12,9 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from sandbox import control_api, oauth
+from sandbox import control_api, hosts, oauth
 from sandbox.api.gate import Asked, answer
+from sandbox.batches import BatchRunner
 from sandbox.page.render import STATIC
+from sandbox.saved import Saver
 from sandbox.settings import Settings
 from sandbox.world import World
 
@@ -27,11 +30,21 @@ def build(settings: Settings) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        saver = Saver(world, settings.state_file) if settings.state_file else None
+        if saver:
+            saver.restore()
         await world.courier.start()
+        tasks = [asyncio.create_task(BatchRunner(world).run())]
+        tasks += [asyncio.create_task(saver.run())] if saver else []
         try:
             yield
         finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await world.courier.stop()
+            if saver:
+                saver.save()
 
     app = Starlette(
         lifespan=lifespan,
@@ -39,6 +52,7 @@ def build(settings: Settings) -> Starlette:
             Route("/3.0", api, methods=_METHODS),
             Route("/3.0/{path:path}", api, methods=_METHODS),
             *oauth.ROUTES,
+            *hosts.ROUTES,
             *control_api.ROUTES,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],

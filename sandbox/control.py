@@ -101,7 +101,7 @@ class Control:
     # -- audiences
 
     def audience(self, account_id: str, name: str = "Newsletter", **more: Any) -> ListHandle:
-        """Makes an audience; `more`: double_optin, marketing_permissions, merge_fields, interests.
+        """Makes an audience; `more`: id, double_optin, marketing_permissions, merge_fields, interests.
 
         `merge_fields=[{"tag", "name", "type", "required", "options"}]`,
         `interests=[{"title", "type", "names": [...]}]`.
@@ -225,6 +225,10 @@ class Control:
     def latency(self, seconds: float, jitter_seconds: float = 0.0) -> None:
         """Slows every API call down."""
         self._call("PATCH", "/faults", {"latency_seconds": seconds, "latency_jitter_seconds": jitter_seconds})
+
+    def batches(self, seconds: float) -> None:
+        """How long a batch takes before its first operation."""
+        self._call("PATCH", "/faults", {"batch_seconds": seconds})
 
     def webhooks(self, **settings: Any) -> None:
         """How webhooks travel: drop, repeat, reorder, delay_seconds, …; see `sandbox.faults.Post`."""

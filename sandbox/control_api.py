@@ -62,25 +62,18 @@ def issue_token(world: World, request: Request, body: Body) -> Any:
 def revoke(world: World, request: Request, body: Body) -> Any:
     """Takes tokens back: the one named by `token`, or all of the account's (keys too)."""
     account = _account_of(world, request)
-    taken = [
-        grant
-        for grant in world.grants.values()
-        if grant.account_id == account.id and body.get("token") in (None, grant.secret)
-    ]
-    for grant in taken:
-        grant.revoked = True
-    world.dirty = True
-    return {"revoked": len(taken)}
+    return {"revoked": world.revoke(account, body.get("token"))}
 
 
 def open_audience(world: World, request: Request, body: Body) -> Any:
-    """Makes an audience; `name`, `double_optin`, `marketing_permissions`, `merge_fields`, `interests`."""
+    """Makes an audience; see `Control.audience` for what the body may hold."""
     account = _account_of(world, request)
     audience = world.open_audience(
         account,
         str(body.get("name") or "Audience"),
         double_optin=bool(body.get("double_optin")),
         marketing_permissions=bool(body.get("marketing_permissions")),
+        **({"id": str(body["id"])} if body.get("id") else {}),
     )
     for about in body.get("merge_fields") or []:
         _add_field(audience, about)
@@ -184,6 +177,7 @@ def break_things(world: World, _: Request, body: Body) -> Any:
         broken.latency_jitter_seconds = float(
             body.get("latency_jitter_seconds", broken.latency_jitter_seconds)
         )
+        broken.batch_seconds = float(body.get("batch_seconds", broken.batch_seconds))
         post = {**asdict(broken.post), **(body.get("webhooks") or {})}
         post["retry_intervals_seconds"] = tuple(post["retry_intervals_seconds"])
         broken.post = type(broken.post)(**post)

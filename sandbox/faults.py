@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+BATCH_SECONDS = 0.15
+
 
 @dataclass(slots=True)
 class Rule:
@@ -56,11 +58,16 @@ class Post:
 
 @dataclass
 class Faults:
-    """Everything that can be broken. `latency_seconds` is added to every API call, plus up to the jitter."""
+    """Everything that can be broken.
+
+    `latency_seconds` is added to every API call, plus up to the jitter; a batch takes `batch_seconds` before
+    its first operation.
+    """
 
     rules: list[Rule] = field(default_factory=list)
     latency_seconds: float = 0.0
     latency_jitter_seconds: float = 0.0
+    batch_seconds: float = BATCH_SECONDS
     post: Post = field(default_factory=Post)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
@@ -89,10 +96,12 @@ class Faults:
             "rules": [asdict(rule) for rule in self.rules],
             "latency_seconds": self.latency_seconds,
             "latency_jitter_seconds": self.latency_jitter_seconds,
+            "batch_seconds": self.batch_seconds,
             "webhooks": asdict(self.post),
         }
 
     def clear(self) -> None:
         """Mends the API; how webhooks travel is the owner's to set back."""
         self.rules, self.latency_seconds, self.latency_jitter_seconds = [], 0.0, 0.0
+        self.batch_seconds = BATCH_SECONDS
         self.changed()

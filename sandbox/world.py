@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,6 +55,10 @@ class World:
     codes: dict[str, Code] = field(default_factory=dict)
     leaks: list[str] = field(default_factory=list)
     """Paths outside the API that were asked for with an Authorization header: somebody gave a token away."""
+    batches_waiting: asyncio.Queue[tuple[str, str]] = field(default_factory=asyncio.Queue)
+    """Account and batch ids of batches that are to be carried out."""
+    url_key: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    """What makes the addresses of batch results good for ten minutes."""
     dirty: bool = False
 
     def __post_init__(self) -> None:
@@ -107,10 +113,25 @@ class World:
         self.dirty = True
         return made
 
+    def revoke(self, account: Account, secret: str | None = None) -> int:
+        """Takes back one credential of an account, or all; how many. Its batch webhooks go (documented)."""
+        taken = [
+            grant
+            for grant in self.grants.values()
+            if grant.account_id == account.id and secret in (None, grant.secret)
+        ]
+        hooks = account.batches.hooks
+        for grant in taken:
+            grant.revoked = True
+            for hook in [hook for hook in hooks.values() if hook.owner == grant.secret]:
+                del hooks[hook.id]
+        self.dirty = True
+        return len(taken)
+
     def open_audience(self, account: Account, name: str, **more: Any) -> Audience:
         """A new audience with the four merge fields that Mailchimp starts with."""
+        more.setdefault("id", self.ids.hex(10))
         made = Audience(
-            id=self.ids.hex(10),
             web_id=self.ids.number(100_000, 399_999),
             name=name,
             created_seconds=self.clock.second(),

@@ -40,6 +40,7 @@ class Call:
     body: Any
     base_url: str
     ip: str = ""
+    secret: str = ""
     app: str = ""
     batch: str = ""
     params: Mapping[str, str] = field(default_factory=dict)

@@ -132,6 +132,7 @@ async def _carry_out(world: World, asked: Asked, match: Match, account: Account 
         body=_json(asked.raw),
         base_url=asked.base_url,
         ip=asked.ip,
+        secret=asked.secrets[0],
         app=grant.app if grant else "",
         batch=asked.batch,
         params=match.params,

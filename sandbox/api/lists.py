@@ -73,7 +73,7 @@ def create(call: Call) -> Answer:
         double_optin=bool(body.get("double_optin")),
         marketing_permissions=bool(body.get("marketing_permissions")),
     )
-    made.settings.update({key: body[key] for key in _SETTINGS if key in body})
+    made.settings.update(_settings(body))
     return Answer(view(call, made))
 
 
@@ -85,7 +85,7 @@ def update(call: Call) -> Answer:
     audience.marketing_permissions = bool(body.get("marketing_permissions", audience.marketing_permissions))
     if audience.marketing_permissions and not audience.permissions:
         audience.add_permissions([call.world.ids.hex(10) for _ in range(3)])
-    audience.settings.update({key: body[key] for key in _SETTINGS if key in body})
+    audience.settings.update(_settings(body))
     return Answer(view(call, audience))
 
 
@@ -93,6 +93,13 @@ def delete(call: Call) -> Answer:
     """DELETE /lists/{list_id}: with all its members and webhooks, and no webhook tells of it."""
     del call.account.audiences[call.audience().id]
     return NO_CONTENT
+
+
+def _settings(body: dict[str, Any]) -> dict[str, Any]:
+    sent = {key: body[key] for key in _SETTINGS if key in body}
+    if "contact" in sent:
+        sent["contact"] = {**dict.fromkeys(_CONTACT, ""), **sent["contact"]}
+    return sent
 
 
 def view(call: Call, audience: Audience) -> dict[str, Any]:

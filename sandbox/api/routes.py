@@ -6,12 +6,28 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from sandbox import problem
-from sandbox.api import batch_subscribe, interests, lists, members, merge_fields, root, tags, webhooks
+from sandbox.api import (
+    batch_subscribe,
+    batches,
+    beside,
+    files,
+    interests,
+    lists,
+    members,
+    merge_fields,
+    root,
+    segments,
+    tags,
+    webhooks,
+)
 from sandbox.api.call import Handler
 
 _LIST = "/lists/{list_id}"
 _MEMBER = f"{_LIST}/members/{{subscriber_hash}}"
 _CATEGORY = f"{_LIST}/interest-categories/{{interest_category_id}}"
+_SEGMENT = f"{_LIST}/segments/{{segment_id}}"
+_BATCH_HOOK = "/batch-webhooks/{batch_webhook_id}"
+_FOLDER = "/file-manager/folders/{folder_id}"
 
 # Method, path under /3.0, handler.
 ROUTES: list[tuple[str, str, Handler]] = [
@@ -49,12 +65,51 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", f"{_MEMBER}/actions/delete-permanent", members.forget),
     ("GET", f"{_MEMBER}/tags", tags.of_member),
     ("POST", f"{_MEMBER}/tags", tags.change),
+    ("GET", f"{_MEMBER}/activity", beside.activity),
+    ("GET", f"{_MEMBER}/activity-feed", beside.activity_feed),
+    ("GET", f"{_MEMBER}/goals", beside.goals),
+    ("GET", f"{_MEMBER}/events", beside.events),
+    ("POST", f"{_MEMBER}/events", beside.create_event),
+    ("GET", f"{_MEMBER}/notes", beside.notes),
+    ("POST", f"{_MEMBER}/notes", beside.create_note),
+    ("GET", f"{_MEMBER}/notes/{{note_id}}", beside.read_note),
+    ("PATCH", f"{_MEMBER}/notes/{{note_id}}", beside.update_note),
+    ("DELETE", f"{_MEMBER}/notes/{{note_id}}", beside.delete_note),
     ("GET", f"{_LIST}/tag-search", tags.search),
+    ("GET", f"{_LIST}/segments", segments.listing),
+    ("POST", f"{_LIST}/segments", segments.create),
+    ("GET", _SEGMENT, segments.read),
+    ("PATCH", _SEGMENT, segments.update),
+    ("POST", _SEGMENT, segments.change_many),
+    ("DELETE", _SEGMENT, segments.delete),
+    ("GET", f"{_SEGMENT}/members", segments.members),
+    ("POST", f"{_SEGMENT}/members", segments.add_member),
+    ("DELETE", f"{_SEGMENT}/members/{{subscriber_hash}}", segments.drop_member),
     ("GET", f"{_LIST}/webhooks", webhooks.listing),
     ("POST", f"{_LIST}/webhooks", webhooks.create),
     ("GET", f"{_LIST}/webhooks/{{webhook_id}}", webhooks.read),
     ("PATCH", f"{_LIST}/webhooks/{{webhook_id}}", webhooks.update),
     ("DELETE", f"{_LIST}/webhooks/{{webhook_id}}", webhooks.delete),
+    ("GET", "/batches", batches.listing),
+    ("POST", "/batches", batches.create),
+    ("GET", "/batches/{batch_id}", batches.read),
+    ("DELETE", "/batches/{batch_id}", batches.delete),
+    ("GET", "/batch-webhooks", batches.list_hooks),
+    ("POST", "/batch-webhooks", batches.create_hook),
+    ("GET", _BATCH_HOOK, batches.read_hook),
+    ("PATCH", _BATCH_HOOK, batches.update_hook),
+    ("DELETE", _BATCH_HOOK, batches.delete_hook),
+    ("GET", "/file-manager/files", files.listing),
+    ("POST", "/file-manager/files", files.create),
+    ("GET", "/file-manager/files/{file_id}", files.read),
+    ("PATCH", "/file-manager/files/{file_id}", files.update),
+    ("DELETE", "/file-manager/files/{file_id}", files.delete),
+    ("GET", "/file-manager/folders", files.folders),
+    ("POST", "/file-manager/folders", files.create_folder),
+    ("GET", _FOLDER, files.read_folder),
+    ("PATCH", _FOLDER, files.update_folder),
+    ("DELETE", _FOLDER, files.delete_folder),
+    ("GET", f"{_FOLDER}/files", files.in_folder),
 ]
 
 # Known to nobody: the template under which an unknown path is counted.

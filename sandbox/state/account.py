@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sandbox.state.audience import Audience
+from sandbox.state.batch import Batches
+from sandbox.state.gallery import Gallery
 
 # From the least to the most that a login may do.
 ROLES = ("viewer", "author", "manager", "admin", "owner")
@@ -38,6 +40,8 @@ class Account:
     disabled: bool = False
     created_seconds: int = 0
     audiences: dict[str, Audience] = field(default_factory=dict)
+    batches: Batches = field(default_factory=Batches)
+    gallery: Gallery = field(default_factory=Gallery)
     # What is running now, and the most there ever was: not part of what is kept on disk.
     in_flight: int = 0
     most_in_flight: int = 0

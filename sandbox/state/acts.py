@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox import problem
+from sandbox.clock import iso
 from sandbox.state import address, fields
 from sandbox.state.audience import Audience
 from sandbox.state.member import COMPLIANCE, Member, OptOut, Status
@@ -159,6 +160,7 @@ def leave(
     )
     _restate(audience, member, "unsubscribed", occasion)
     audience.last_unsub_seconds = occasion.second
+    _remember(audience, member, "abuse" if opt_out == "complaint" else "unsub", occasion)
     if not told and opt_out != "complaint":
         return []
     return [Notice("unsubscribe", member, reason="abuse" if opt_out == "complaint" else "manual")]
@@ -168,6 +170,7 @@ def clean(audience: Audience, member: Member, occasion: Occasion, reason: str = 
     """The address bounces (reason "hard"); `cleaned` is told and nothing else."""
     member.opt_out = "bounce"
     _restate(audience, member, "cleaned", occasion)
+    _remember(audience, member, "bounce", occasion)
     return [Notice("cleaned", member, reason=reason)]
 
 
@@ -308,6 +311,11 @@ def _subscribe(audience: Audience, member: Member, occasion: Occasion) -> list[N
 def _sign(member: Member, occasion: Occasion) -> None:
     member.signup_seconds, member.ip_signup = occasion.second, occasion.ip
     member.source = "Hosted Signup Form"
+
+
+def _remember(audience: Audience, member: Member, action: str, occasion: Occasion) -> None:
+    event = {"action": action, "timestamp": iso(occasion.second)}
+    audience.beside_of(member).activity.append(event)
 
 
 def _restate(audience: Audience, member: Member, status: Status, occasion: Occasion) -> None:

@@ -145,9 +145,19 @@ class Members:
 
     def add_many(self, members: list[Member]) -> None:
         """Take in many new members at the cost of one sort."""
+        self._by_serial.extend(members)
+        self._index(members)
+
+    def restore(self, members: list[Member], next_serial: int) -> None:
+        """Take in members that had their serials before; those of forgotten ones stay empty."""
+        self._by_serial = [None] * next_serial
+        for member in members:
+            self._by_serial[member.serial] = member
+        self._index(members)
+
+    def _index(self, members: list[Member]) -> None:
         fresh: dict[str, list[Member]] = {}
         for member in members:
-            self._by_serial.append(member)
             self._name(member)
             for bucket in _buckets(member.status):
                 fresh.setdefault(bucket, []).append(member)
