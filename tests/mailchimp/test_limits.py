@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -209,6 +211,32 @@ def test_slots_in_redis(promise: Callable[[redis.Redis, str], None], fake: redis
 def test_slots_in_a_real_redis(promise: Callable[[redis.Redis, str], None], real: redis.Redis) -> None:
     """The same on the Redis that production runs."""
     promise(real, f"bothways:test:{uuid.uuid4().hex}:")
+
+
+HOLDER = """
+import sys, time, redis
+from processor.mailchimp.limits import RedisSlots
+slots = RedisSlots(redis.Redis.from_url(sys.argv[1]), 1, ttl_seconds=1, prefix=sys.argv[2])
+with slots.hold(sys.argv[3], wait_seconds=0):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.services
+def test_a_worker_killed_in_the_middle_of_a_call_blocks_nobody_for_long(real: redis.Redis) -> None:
+    """A process that holds the only slot is killed with SIGKILL; another gets the slot when it ends."""
+    prefix = f"bothways:test:{uuid.uuid4().hex}:"
+    arguments = [sys.executable, "-c", HOLDER, os.environ["BOTHWAYS_TEST_REDIS"], prefix, ACCOUNT]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        slots = RedisSlots(real, 1, prefix=prefix)
+        with pytest.raises(Passing), slots.hold(ACCOUNT, wait_seconds=0):
+            pass
+        holder.kill()
+    with slots.hold(ACCOUNT, wait_seconds=5):
+        pass
 
 
 def test_while_redis_is_down_the_sync_goes_on_slowly_and_says_so_once(
