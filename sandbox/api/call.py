@@ -41,7 +41,6 @@ class Call:
     base_url: str
     ip: str = ""
     secret: str = ""
-    app: str = ""
     batch: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
 
@@ -100,12 +99,11 @@ class Call:
         """Which parts of the answer the caller wants."""
         return Selection(self.query.get("fields", ""), self.query.get("exclude_fields", ""))
 
-    def occasion(self, source: str = "") -> Occasion:
+    def occasion(self) -> Occasion:
         """When and from where this call changes something."""
         return Occasion(
             second=self.world.clock.second(),
             ip=self.ip,
-            source=source or (f"API - {self.app}" if self.app else "API - Generic"),
             skip_required=self.flag("skip_merge_validation"),
             plan_full=self.account.full(),
         )

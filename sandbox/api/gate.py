@@ -122,7 +122,6 @@ async def _carry_out(world: World, asked: Asked, match: Match, account: Account 
     handler = match.handler(asked.method)
     if asked.method != "GET" and not account.may(_role_needed(match.template)):
         raise problem.forbidden()
-    grant = world.grants.get(asked.secrets[0])
     call = Call(
         world=world,
         account=account,
@@ -133,7 +132,6 @@ async def _carry_out(world: World, asked: Asked, match: Match, account: Account 
         base_url=asked.base_url,
         ip=asked.ip,
         secret=asked.secrets[0],
-        app=grant.app if grant else "",
         batch=asked.batch,
         params=match.params,
     )
