@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +18,8 @@ from processor.store.engine import Store
 from processor.store.sealing import Sealer
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """Return the time now, aware, in UTC."""
     return datetime.now(UTC)
 
 
@@ -34,8 +36,10 @@ class Kit:
     sealer: Sealer
     bell: Bell
     mailchimp: Callable[[ConnectionRow], Mailchimp]
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = utc_now
     chance: Callable[[], float] = random.random
     """Between 0 and 1: spreads retries."""
     worker: str = field(default_factory=_worker_name)
     """Who holds a lease: this process, this time."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when this process is asked to end: what has not begun is handed back."""

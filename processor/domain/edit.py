@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from processor.domain.contact import Consent, ConsentStatus, Contact, email_key
+from processor.domain.plan import ContactChange
 from processor.errors import Invalid
 
 PLATFORM_SOURCE = "platform"
@@ -106,6 +107,23 @@ def consent_json(consent: Consent) -> dict[str, Any]:
     }
 
 
+def contact_json(contact: Contact) -> dict[str, Any]:
+    """Return a contact as the API and the changes feed show it."""
+    return {
+        "id": contact.id,
+        "email": contact.email,
+        "fields": dict(contact.fields),
+        "tags": sorted(contact.tags),
+        "consent": consent_json(contact.consent),
+        "version": contact.version,
+    }
+
+
+def what_json(what: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """Return what an edit changed as the changes feed shows it."""
+    return {name: {"before": before, "after": after} for name, (before, after) in what.items()}
+
+
 def _email(current: str | None, new: str | Unset | None) -> str | None:
     if isinstance(new, Unset):
         return current
@@ -168,3 +186,25 @@ def _coming_back(current: Consent, new: Consent, notes: list[str]) -> Consent:
         notes.append("consent was kept: the contact left after that time.")
         return current
     return new
+
+
+def carry_out(current: Contact, change: ContactChange, now: datetime) -> Edit:
+    """Return the contact after what reconciling decided to write here. Safe to repeat: a change that is
+    there already changes nothing."""
+    fields = {**current.fields, **change.fields}
+    tags = (current.tags | change.tags_added) - change.tags_removed
+    email = change.email or current.email
+    consent = change.consent or current.consent
+    what = changes(current, email=email, fields=fields, tags=tags, consent=consent)
+    if not what and not change.create:
+        return Edit(current)
+    contact = replace(
+        current,
+        email=email,
+        fields=fields,
+        tags=tags,
+        consent=consent,
+        version=current.version + 1,
+        updated_at=now,
+    )
+    return Edit(contact, what)

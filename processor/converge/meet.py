@@ -1,0 +1,182 @@
+"""One sighting meets what is stored: which row it is about, whether it is news, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from processor.converge.sighting import Outcome, Sighting, Verdict, digest
+from processor.converge.table import Table, own_id
+from processor.domain.contact import Contact, Member, MemberStatus, email_key
+from processor.domain.edit import carry_out
+from processor.domain.plan import MemberState, Plan
+from processor.domain.reconcile import reconcile
+from processor.store.members import MemberRow
+
+
+def meet(table: Table, sighting: Sighting, claims: Mapping[int, str]) -> Outcome:
+    """Reconcile one sighting on the table and return what came of it."""
+    place, row = _row_of(table, sighting)
+    if row is None and sighting.member is None:
+        return Outcome(sighting, Verdict.UNKNOWN)
+    if row is not None:
+        verdict = _too_old(row, sighting) or _taken(table, row, sighting)
+        if verdict:
+            return Outcome(sighting, verdict, row, contact=table.contact(row.contact_id))
+    before = _adopt(table, row or MemberRow(table.connection.id), sighting)
+    row, contact = _link(table, before, sighting.member)
+    plan = reconcile(row.base, contact, sighting.member, table.policy)
+    written, what = _write_down(table, row, contact, plan, sighting.member)
+    if written is not None:
+        row = replace(row, contact_id=written.id)
+    row = _after(table, row, plan, sighting, written, claims)
+    table.rows.put(row, place=place)
+    is_news = bool(what) or not plan.up.is_empty or plan.relink or before.base != row.base
+    return Outcome(sighting, Verdict.CHANGED if is_news else Verdict.AGREED, row, plan, written)
+
+
+def _row_of(table: Table, sighting: Sighting) -> tuple[int | None, MemberRow | None]:
+    """The row that this sighting is about. The contact id comes first: it outlives an address change."""
+    if sighting.row_id is not None:
+        return table.rows.find(("id", sighting.row_id))
+    member = sighting.member
+    if member is None:
+        address = sighting.address or ""
+        return table.rows.find(("address", email_key(address)), ("hash", address))
+    return table.rows.find(
+        ("contact", member.contact_id), ("hash", member.id), ("address", email_key(member.email))
+    )
+
+
+def _too_old(row: MemberRow, sighting: Sighting) -> Verdict | None:
+    member = sighting.member
+    if member is None or member.last_changed is None or row.seen_at is None:
+        return None
+    if member.last_changed < row.seen_at:
+        return Verdict.STALE
+    same_second = member.last_changed == row.seen_at
+    if same_second and row.seen_digest != digest(member) and not sighting.sure:
+        return Verdict.AGAIN
+    return None
+
+
+def _taken(table: Table, row: MemberRow, sighting: Sighting) -> Verdict | None:
+    """A contact looked its own address up, and found the member of another contact there."""
+    member = sighting.member
+    if member is None or sighting.row_id is None or member.contact_id is None:
+        return None
+    _, rival = table.rows.find(("contact", member.contact_id))
+    if rival is None or rival.id == row.id or rival.contact_id is None:
+        return None
+    return Verdict.TAKEN
+
+
+def _adopt(table: Table, row: MemberRow, sighting: Sighting) -> MemberRow:
+    """A contact looked its own address up and found a member that was known without a contact: the two
+    rows become one, with what was known of the member."""
+    member = sighting.member
+    if member is None or sighting.row_id is None:
+        return row
+    place, other = table.rows.find(("contact", member.contact_id), ("hash", member.id))
+    if place is None or other is None or other.id == row.id or other.contact_id is not None:
+        return row
+    table.rows.drop(place)
+    return replace(row, base=other.base, seen_at=other.seen_at, seen_digest=other.seen_digest)
+
+
+def _link(table: Table, row: MemberRow, member: Member | None) -> tuple[MemberRow, Contact | None]:
+    """Return the row with its contact: the linked one, else one with the same address, else none."""
+    contact_id = row.contact_id
+    if contact_id is None and member is not None:
+        contact_id = table.claim_contact(member.email)
+    return replace(row, contact_id=contact_id), table.contact(contact_id)
+
+
+def _write_down(
+    table: Table, row: MemberRow, contact: Contact | None, plan: Plan, member: Member | None
+) -> tuple[Contact | None, Mapping[str, Any]]:
+    if plan.down.is_empty:
+        return contact, {}
+    if contact is None:
+        assert member is not None  # reconcile creates a contact from a member only
+        contact = _fresh_contact(table, row, member)
+    edit = carry_out(contact, plan.down, table.now)
+    if not edit.what and not plan.down.create:
+        return contact, {}
+    table.tell(edit, _why(table, plan))
+    return edit.contact, edit.what
+
+
+def _fresh_contact(table: Table, row: MemberRow, member: Member) -> Contact:
+    """A contact for a member without one. A deleted one keeps its id and goes on counting versions."""
+    contact_id = row.contact_id or own_id(member)
+    gone = table.tombstone(contact_id)
+    return Contact(table.connection.account_id, contact_id, None, version=gone.version if gone else 0)
+
+
+def _why(table: Table, plan: Plan) -> dict[str, Any]:
+    why: dict[str, Any] = {"cause": table.cause.kind, "connection": table.connection.id}
+    if table.cause.event_ids:
+        why["events"] = [f"evt_{i}" for i in table.cause.event_ids[:20]]
+    if plan.conflicts:
+        why["conflicts"] = [
+            {"field": f.field, "ours": f.ours, "theirs": f.theirs, "winner": f.winner} for f in plan.conflicts
+        ]
+    return why
+
+
+def _after(
+    table: Table,
+    row: MemberRow,
+    plan: Plan,
+    sighting: Sighting,
+    contact: Contact | None,
+    claims: Mapping[int, str],
+) -> MemberRow:
+    """Return the row as it stands after the plan: what was seen, what is agreed, and what is due."""
+    is_news = sighting.member is not None and digest(sighting.member) != row.seen_digest
+    due = not plan.up.is_empty or plan.relink
+    refused = due and not is_news and _is_waiting_for_a_fix(row, contact)
+    row = replace(_seen(row, sighting.member), base=plan.base)
+    if refused:
+        return row
+    row = replace(
+        row,
+        state=plan.state,
+        reason=plan.reason,
+        detail=plan.problems[0].message if plan.problems else None,
+        instance=None,
+    )
+    if row.claim is not None:
+        # A push holds it: either it is about to send this itself, or it shall look again afterwards.
+        mine = claims.get(row.id) == row.claim
+        return replace(row, due_at=table.now if due and not mine else None)
+    if not due:
+        return replace(row, due_at=None, urgent=False, attempts=0)
+    return replace(row, due_at=row.due_at or table.now, urgent=plan.up.is_urgent)
+
+
+def _is_waiting_for_a_fix(row: MemberRow, contact: Contact | None) -> bool:
+    """Whether Mailchimp refused just this version of the contact: only a change of it is worth a try."""
+    return (
+        row.state is MemberState.FAILING
+        and row.claim is None
+        and contact is not None
+        and row.pushed_version == contact.version
+    )
+
+
+def _seen(row: MemberRow, member: Member | None) -> MemberRow:
+    if member is None:
+        was_there = row.mailchimp_contact_id is not None or row.member_id is not None
+        return replace(row, status=MemberStatus.DELETED) if was_there else row
+    return replace(
+        row,
+        member_id=member.id,
+        mailchimp_contact_id=member.contact_id or row.mailchimp_contact_id,
+        email_key=email_key(member.email),
+        status=member.status,
+        seen_at=member.last_changed or row.seen_at,
+        seen_digest=digest(member),
+    )

@@ -1,0 +1,77 @@
+"""What goes into converging, and what comes out of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from processor.domain.contact import Contact, Member
+from processor.domain.plan import Plan
+from processor.store.members import MemberRow
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One look at one member: what was there, or that nothing was there.
+
+    `row_id` names the member's row where the asker knows it; else the member is found by its ids and
+    address. `address` is what was asked for. `sure` says that it was read just now, on its own, after
+    everything stored was read: it may replace a view of the same second.
+    """
+
+    address: str | None
+    member: Member | None
+    row_id: int | None = None
+    sure: bool = False
+
+
+class Verdict(StrEnum):
+    """What came of a sighting."""
+
+    CHANGED = "changed"
+    """Something was written here, or must go up."""
+    AGREED = "agreed"
+    """Both sides are as they should be: an echo, or news that is known."""
+    STALE = "stale"
+    """Older than what was seen already."""
+    AGAIN = "again"
+    """Of the same second as what was seen, and different: only another look can tell which is newer."""
+    UNKNOWN = "unknown"
+    """Not there, and never was, here or there."""
+    TAKEN = "taken"
+    """The address belongs to another contact's member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something was written: goes into the changes feed. `kind` is webhook, sweep, push or sync."""
+
+    kind: str
+    event_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one sighting: the member's row as it is now, and what must still go up."""
+
+    sighting: Sighting
+    verdict: Verdict
+    row: MemberRow | None = None
+    plan: Plan | None = None
+    contact: Contact | None = None
+
+
+def digest(member: Member) -> str:
+    """Return a hash of everything that a view says, its time aside."""
+    view = {
+        "id": member.id,
+        "email": member.email,
+        "status": member.status.value,
+        "merge_fields": dict(member.merge_fields),
+        "interests": dict(member.interests),
+        "tags": sorted(member.tags),
+        "language": member.language,
+    }
+    return hashlib.sha256(json.dumps(view, sort_keys=True, default=str).encode()).hexdigest()[:32]

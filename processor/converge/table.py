@@ -1,0 +1,196 @@
+"""What one transaction of converging has on its table: locked rows, by every name they are known by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from processor.converge.sighting import Cause, Sighting
+from processor.domain.contact import Contact, Member, email_key
+from processor.domain.edit import Edit, contact_json, what_json
+from processor.errors import Conflict
+from processor.store import changes, contacts, members
+from processor.store.changes import Change, Origin
+from processor.store.connections import ConnectionRow
+from processor.store.members import MemberRow
+
+
+class Rows:
+    """Member rows, found by id, by Mailchimp's contact id, by subscriber hash, by address."""
+
+    def __init__(self) -> None:
+        self._by_place: dict[int, MemberRow] = {}
+        self._place: dict[tuple[str, object], int] = {}
+        self._dirty: set[int] = set()
+        self._dropped: list[int] = []
+
+    def put(self, row: MemberRow, *, dirty: bool = True, place: int | None = None) -> int:
+        """Keep a row. A new one (id 0) gets a place of its own; `place` replaces one that has it already."""
+        if place is None:
+            place = self._place.get(("id", row.id)) if row.id else None
+        if place is None:
+            place = len(self._by_place) + len(self._dropped)
+        self._by_place[place] = row
+        if dirty:
+            self._dirty.add(place)
+        for name in _names(row):
+            self._place[name] = place
+        return place
+
+    def find(self, *names: tuple[str, object]) -> tuple[int | None, MemberRow | None]:
+        """Return the first row that goes by one of the names, and its place."""
+        for name in names:
+            place = self._place.get(name)
+            # A name is left behind when a row moves to another address: it must still be the row's own.
+            if place is not None and name in _names(self._by_place[place]):
+                return place, self._by_place[place]
+        return None, None
+
+    def drop(self, place: int) -> None:
+        """Take a row away."""
+        row = self._by_place.pop(place)
+        self._dirty.discard(place)
+        self._place = {name: where for name, where in self._place.items() if where != place}
+        if row.id:
+            self._dropped.append(row.id)
+
+    def dropped(self) -> list[int]:
+        """The ids of the rows that were taken away."""
+        return sorted(self._dropped)
+
+    def new(self) -> list[MemberRow]:
+        """The rows that the database does not hold yet."""
+        return [row for row in self._by_place.values() if not row.id]
+
+    def changed(self) -> list[MemberRow]:
+        """The rows that the database holds otherwise, in the order of their ids."""
+        rows = (self._by_place[place] for place in self._dirty)
+        return sorted((row for row in rows if row.id), key=lambda row: row.id)
+
+
+def _names(row: MemberRow) -> list[tuple[str, object]]:
+    names = [("id", row.id or None), ("contact", row.mailchimp_contact_id), ("hash", row.member_id)]
+    return [name for name in (*names, ("address", row.email_key)) if name[1] is not None]
+
+
+class Table:
+    """The rows and contacts that a set of sightings may concern."""
+
+    def __init__(self, connection: ConnectionRow, now: datetime, cause: Cause) -> None:
+        self.connection = connection
+        self.policy = connection.policy
+        self.now = now
+        self.cause = cause
+        self.rows = Rows()
+        self.feed: list[Change] = []
+        self._contacts: dict[str, Contact] = {}
+        self._deleted: set[str] = set()
+        self._candidates: dict[str, str] = {}
+        self._stored: set[str] = set()
+        self._dirty: set[str] = set()
+
+    def lay(self, c: Connection, sightings: Sequence[Sighting]) -> None:
+        """Find and lock every row that the sightings may concern, contacts before members."""
+        known = _find_rows(c, self.connection.id, sightings)
+        addresses = sorted({email_key(a) for a in _addresses(sightings)})
+        self._candidates = _unlinked_contacts(c, self.connection, addresses)
+        wanted = {contact_id for contact_id in known.values() if contact_id}
+        wanted |= set(self._candidates.values())
+        wanted |= {own_id(s.member) for s in sightings if s.member}
+        for held in contacts.lock(c, self.connection.account_id, sorted(wanted)).values():
+            self._contacts[held.contact.id] = held.contact
+            self._stored.add(held.contact.id)
+            if held.is_deleted:
+                self._deleted.add(held.contact.id)
+        for row in members.lock(c, known).values():
+            if row.contact_id is not None and row.contact_id not in self._contacts:
+                raise Conflict("the member was linked with a contact meanwhile")  # read again
+            self.rows.put(row, dirty=False)
+
+    def contact(self, contact_id: str | None) -> Contact | None:
+        """The living contact with this id."""
+        if contact_id is None or contact_id in self._deleted:
+            return None
+        return self._contacts.get(contact_id)
+
+    def tombstone(self, contact_id: str) -> Contact | None:
+        """The deleted contact with this id."""
+        return self._contacts.get(contact_id) if contact_id in self._deleted else None
+
+    def claim_contact(self, address: str) -> str | None:
+        """Take the account's contact with this address that no member is linked with, if there is one."""
+        return self._candidates.pop(email_key(address), None)
+
+    def put_contact(self, contact: Contact) -> None:
+        """Keep a changed or new contact; a deleted one lives again."""
+        self._contacts[contact.id] = contact
+        self._deleted.discard(contact.id)
+        self._dirty.add(contact.id)
+
+    def write(self, c: Connection) -> None:
+        """Write what changed; the feed comes last, since its row lock is held until the commit."""
+        fresh = [self._contacts[i] for i in sorted(self._dirty - self._stored)]
+        known = [self._contacts[i] for i in sorted(self._dirty & self._stored)]
+        contacts.insert_many(c, fresh, self.now)
+        contacts.update_many(c, known, self.now)
+        members.delete_many(c, self.rows.dropped())  # first: the row that takes over has its names
+        members.insert_many(c, self.rows.new(), self.now)
+        members.update_many(c, self.rows.changed(), self.now)
+        changes.append(c, self.connection.account_id, self.feed)
+
+    def tell(self, edit: Edit, why: dict[str, Any]) -> None:
+        """Keep a contact that was written, and put it into the feed."""
+        self.put_contact(edit.contact)
+        self.feed.append(
+            Change(
+                contact_id=edit.contact.id,
+                version=edit.contact.version,
+                origin=Origin.MAILCHIMP,
+                what=what_json(edit.what),
+                why=why,
+                contact=contact_json(edit.contact),
+                at=self.now,
+            )
+        )
+
+
+def own_id(member: Member) -> str:
+    """The id of a contact that only Mailchimp knew: the same however often it is seen."""
+    return f"mc_{member.contact_id or member.id}"
+
+
+def _addresses(sightings: Iterable[Sighting]) -> Iterable[str]:
+    for sighting in sightings:
+        if sighting.member:
+            yield sighting.member.email
+        if sighting.address:
+            yield sighting.address
+
+
+def _find_rows(c: Connection, connection_id: str, sightings: Sequence[Sighting]) -> dict[int, str | None]:
+    """Return the ids of the rows in question with the contacts that they are linked with; not locked yet."""
+    found = members.by_views(
+        c,
+        connection_id,
+        mailchimp_contact_ids=[s.member.contact_id for s in sightings if s.member and s.member.contact_id],
+        member_ids=[s.member.id for s in sightings if s.member],
+        email_keys=[email_key(a) for a in _addresses(sightings)],
+    )
+    links = {row.id: row.contact_id for row in found}
+    missing = {s.row_id for s in sightings if s.row_id is not None} - links.keys()
+    return links | {row.id: row.contact_id for row in members.get_many(c, missing)}
+
+
+def _unlinked_contacts(c: Connection, connection: ConnectionRow, addresses: list[str]) -> dict[str, str]:
+    by_address = contacts.find_by_email_keys(c, connection.account_id, addresses)
+    ids = [contact.id for found in by_address.values() for contact in found]
+    linked = members.by_contact_ids(c, connection.id, ids)
+    free = {}
+    for address, found in by_address.items():
+        ids = [contact.id for contact in found if contact.id not in linked]
+        if ids:
+            free[address] = ids[0]
+    return free

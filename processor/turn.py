@@ -1,0 +1,48 @@
+"""One worker at a time for one connection's work of one kind, across all processes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from processor.kit import Kit
+from processor.store import leases
+
+
+class Turn:
+    """A turn that is held, or not: true where it is ours."""
+
+    def __init__(self, kit: Kit, name: str) -> None:
+        self._kit = kit
+        self._name = name
+        # Threads of one process are different workers; the process comes first, so that the turns of a
+        # dead one are found.
+        self._holder = f"{kit.worker}/{threading.get_ident()}"
+        self.mine = self.renew()
+
+    def __bool__(self) -> bool:
+        return self.mine
+
+    def renew(self) -> bool:
+        """Hold it for another lease. Returns whether it is ours; others take over what runs out."""
+        kit = self._kit
+        with kit.store.write() as c:
+            return leases.take(c, self._name, self._holder, kit.now(), kit.settings.lease_seconds)
+
+    def give_up(self) -> None:
+        """Let others have it."""
+        with self._kit.store.write() as c:
+            leases.give_up(c, self._name, self._holder)
+
+
+@contextmanager
+def turn(kit: Kit, actor: str, connection_id: str) -> Iterator[Turn]:
+    """Hold the connection's turn for this kind of work while inside; yields a false one where another
+    has it. A worker that dies leaves its turn to others (see `processor.clock`)."""
+    held = Turn(kit, f"{actor}:{connection_id}")
+    try:
+        yield held
+    finally:
+        if held:
+            held.give_up()
