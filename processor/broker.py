@@ -26,6 +26,8 @@ QUEUE = "bothways"
 PROCESS = "process_events"
 PUSH = "push_members"
 SWEEP = "sweep_audience"
+CHECK = "check"
+"""Answers the doctor: proves that a poke reaches a worker."""
 
 SILENCE_SECONDS = 15
 """How long one poke speaks for the ones after it. Longer than a poke usually waits in the queue, and the

@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     mailchimp_timeout_seconds: float = Field(30.0, gt=0, description="Time-out of one call to Mailchimp.")
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest webhook body that is accepted.")
     body_timeout_seconds: float = Field(10.0, gt=0, description="Time a sender has for its body.")
-    lease_seconds: float = Field(60.0, gt=0, description="After this a silent worker's work is taken over.")
+    lease_seconds: float = Field(300.0, gt=0, description="After this a silent worker's work is taken over.")
     tick_seconds: float = Field(1.0, gt=0, description="How often the clock looks for forgotten work.")
     sweep_minutes: float = Field(15.0, gt=0, description="How often changes are asked for beside webhooks.")
     full_sweep_hours: float = Field(24.0, gt=0, description="How often both sides are compared in full.")

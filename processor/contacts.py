@@ -1,0 +1,151 @@
+"""The platform writes and reads its contacts: each write is stored, told in the feed, and due for push."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from processor.broker import PUSH
+from processor.domain.connection import LEAVING, ConnectionState
+from processor.domain.contact import Contact
+from processor.domain.edit import LEFT, ContactPatch, Edit, contact_json, edit, what_json
+from processor.errors import BothwaysError, Invalid, NotFound
+from processor.kit import Kit
+from processor.store import accounts, changes, connections, contacts, members
+from processor.store.changes import Change, Origin
+
+MOST_AT_ONCE = 500
+"""Contacts in one batch: each is one row lock in one transaction."""
+
+ID_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one write of a batch did: the edit, or why not."""
+
+    contact_id: str
+    edit: Edit | None = None
+    error: BothwaysError | None = None
+
+
+def put(kit: Kit, account_id: str, contact_id: str, patch: ContactPatch) -> Edit:
+    """Create or change one contact. Returns what it did; `Edit.stale` where the writer's version is old.
+
+    Safe to repeat: the second time changes nothing. Raises Invalid, StoreDown.
+    """
+    written = put_many(kit, account_id, {contact_id: patch})[0]
+    if written.error is not None:
+        raise written.error
+    assert written.edit is not None
+    return written.edit
+
+
+def put_many(kit: Kit, account_id: str, patches: Mapping[str, ContactPatch]) -> list[Written]:
+    """Create or change contacts, each on its own: one that is refused does not stop the others.
+
+    Safe to repeat. Raises Invalid for more than MOST_AT_ONCE, StoreDown.
+    """
+    if len(patches) > MOST_AT_ONCE:
+        raise Invalid(f"At most {MOST_AT_ONCE} contacts in one call; send the rest in the next.", "contacts")
+
+    def in_one_transaction(c: Connection) -> tuple[list[Written], list[str]]:
+        now = kit.now()
+        accounts.ensure(c, account_id, now)
+        held = contacts.lock(c, account_id, sorted(patches))
+        written = []
+        for contact_id, patch in patches.items():
+            known = held.get(contact_id)
+            current = known.contact if known else Contact(account_id, contact_id, None)
+            if known and known.is_deleted:
+                current = Contact(account_id, contact_id, None, version=current.version)
+            written.append(_write(contact_id, current, patch, now))
+        connection_ids = _store(c, account_id, written, set(held), now)
+        return written, connection_ids
+
+    written, connection_ids = kit.store.write_retrying(in_one_transaction)
+    kit.bell.ring(PUSH, connection_ids)
+    return written
+
+
+def _write(contact_id: str, current: Contact, patch: ContactPatch, now: datetime) -> Written:
+    try:
+        if not contact_id or len(contact_id) > ID_LENGTH or "\0" in contact_id:
+            raise Invalid(f"A contact's id has 1 to {ID_LENGTH} characters.", "id")
+        return Written(contact_id, edit(current, patch, now))
+    except Invalid as error:
+        return Written(contact_id, error=error)
+
+
+def _store(
+    c: Connection, account_id: str, written: Sequence[Written], known: set[str], now: datetime
+) -> list[str]:
+    done = [w.edit for w in written if w.edit is not None and not w.edit.stale]
+    edits = [e for e in done if e.what or e.contact.id not in known]
+    contacts.insert_many(c, [e.contact for e in edits if e.contact.id not in known], now)
+    contacts.update_many(c, [e.contact for e in edits if e.contact.id in known], now)
+    urgent = {e.contact.id for e in edits if "consent" in e.what and e.contact.consent.status in LEFT}
+    connection_ids = _mark_due(c, account_id, [e.contact.id for e in edits], urgent, now)
+    changes.append(c, account_id, [_change(e, now) for e in edits])
+    return connection_ids
+
+
+def _mark_due(
+    c: Connection, account_id: str, contact_ids: Sequence[str], urgent: set[str], now: datetime
+) -> list[str]:
+    """Make the contacts due in every connection of the account that has an audience, also in those that
+    wait for a person: what waits is sent when they go on."""
+    idle = LEAVING | {ConnectionState.SETUP}
+    ids = [
+        row.id for row in connections.for_account(c, account_id) if row.audience_id and row.state not in idle
+    ]
+    if ids and contact_ids:
+        members.mark_due(c, ids, [i for i in contact_ids if i in urgent], now, urgent=True)
+        members.mark_due(c, ids, [i for i in contact_ids if i not in urgent], now)
+    return ids
+
+
+def _change(edit: Edit, now: datetime, *, deleted: bool = False) -> Change:
+    return Change(
+        contact_id=edit.contact.id,
+        version=edit.contact.version,
+        origin=Origin.PLATFORM,
+        what=what_json(edit.what),
+        why={"cause": "api"},
+        contact=None if deleted else contact_json(edit.contact),
+        at=now,
+    )
+
+
+def get(kit: Kit, account_id: str, contact_id: str) -> Contact:
+    """Return one contact. Raises NotFound, StoreDown."""
+    with kit.store.read() as c:
+        contact = contacts.get(c, account_id, contact_id)
+    if contact is None:
+        raise NotFound(f"There is no contact “{contact_id}” in this account.")
+    return contact
+
+
+def delete(kit: Kit, account_id: str, contact_id: str) -> None:
+    """Delete one contact; what becomes of their members is the connection's rule. Safe to repeat.
+
+    Raises NotFound for one that never was, StoreDown.
+    """
+
+    def in_one_transaction(c: Connection) -> list[str]:
+        now = kit.now()
+        held = contacts.lock(c, account_id, [contact_id]).get(contact_id)
+        if held is None:
+            raise NotFound(f"There is no contact “{contact_id}” in this account.")
+        if held.is_deleted:
+            return []
+        contacts.mark_deleted(c, account_id, [contact_id], now)
+        connection_ids = _mark_due(c, account_id, [contact_id], {contact_id}, now)
+        gone = replace(held.contact, version=held.contact.version + 1)
+        changes.append(c, account_id, [_change(Edit(gone, {"deleted": (False, True)}), now, deleted=True)])
+        return connection_ids
+
+    kit.bell.ring(PUSH, kit.store.write_retrying(in_one_transaction))

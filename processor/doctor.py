@@ -1,0 +1,145 @@
+"""Tests each part of an installation, and names one remedy for each fault."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+
+import httpx
+import redis
+
+from processor.broker import CHECK
+from processor.errors import BothwaysError
+from processor.kit import Kit
+from processor.seals import token_bind
+from processor.store import connections, leases, liveness
+from processor.store.migrate import pending
+
+ROUND_TRIP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part: whether it works, what was seen, and what to do where it does not."""
+
+    part: str
+    ok: bool
+    says: str
+    remedy: str = ""
+
+
+def examine(kit: Kit, client: redis.Redis | None, http: httpx.Client) -> list[Finding]:
+    """Return one finding for each part. Nothing is changed; takes at most about a minute."""
+    database = _database(kit)
+    findings = [database, _redis(client)]
+    if database.ok:
+        findings += [_sealed(kit), _worker(kit, client)]
+    return [*findings, _public_url(kit, http), _oauth(kit, http)]
+
+
+def answer(kit: Kit, name: str) -> None:
+    """Say that a poke has reached a worker: the doctor waits for this name among the leases."""
+    with kit.store.write() as c:
+        leases.take(c, name, kit.worker, kit.now(), ROUND_TRIP_SECONDS * 2)
+
+
+def _database(kit: Kit) -> Finding:
+    if not kit.store.is_up():
+        return Finding("database", False, "does not answer", "Check DATABASE_URL, and that it runs.")
+    if pending(kit.settings.database):
+        return Finding("database", False, "its tables are not up to date", "Run: bothways migrate")
+    return Finding("database", True, f"{kit.store.dialect}, tables up to date")
+
+
+def _redis(client: redis.Redis | None) -> Finding:
+    if client is None:
+        return Finding("redis", True, "not used: the workers run inside the one process")
+    try:
+        client.ping()
+        policy = client.info("memory").get("maxmemory_policy", "noeviction")
+    except redis.RedisError as error:
+        return Finding(
+            "redis", False, f"does not answer ({type(error).__name__})", "Check REDIS_URL, and that it runs."
+        )
+    if policy != "noeviction":
+        return Finding("redis", False, f"may throw keys away ({policy})", "Set maxmemory-policy noeviction.")
+    return Finding("redis", True, "answers, keeps its keys")
+
+
+def _sealed(kit: Kit) -> Finding:
+    with kit.store.read() as c:
+        rows = [row for row in connections.all(c) if row.token_sealed]
+    for row in rows:
+        try:
+            kit.sealer.unseal(row.token_sealed or "", token_bind(row.id))
+        except BothwaysError:
+            says = f"the token of {row.id} was sealed with a key that is not in SECRET_KEY"
+            return Finding("secrets", False, says, "Add the old key: SECRET_KEY=new,old; then keys reseal.")
+    return Finding("secrets", True, f"{len(rows)} sealed tokens can be read")
+
+
+def _worker(kit: Kit, client: redis.Redis | None) -> Finding:
+    with kit.store.read() as c:
+        alive = liveness.alive(c, kit.now())
+    if not alive:
+        return Finding(
+            "workers", False, "none is running", "Start one: `worker` of the Procfile, or bothways up."
+        )
+    if client is None:
+        return Finding("workers", True, f"{len(alive)} alive")
+    name = f"{CHECK}:{secrets.token_hex(8)}"
+    started = time.monotonic()
+    kit.bell.ring(CHECK, [name])
+    while time.monotonic() - started < ROUND_TRIP_SECONDS:
+        with kit.store.read() as c:
+            if leases.is_held(c, name, kit.now()):
+                return Finding("workers", True, f"{len(alive)} alive, one answered through Redis")
+        time.sleep(0.1)
+    return Finding(
+        "workers",
+        False,
+        f"{len(alive)} alive, but none answered through Redis",
+        "Workers and web must share one REDIS_URL.",
+    )
+
+
+def _public_url(kit: Kit, http: httpx.Client) -> Finding:
+    try:
+        answer = http.get(kit.settings.public + "/healthz", timeout=10)
+    except httpx.HTTPError as error:
+        return Finding(
+            "public url",
+            False,
+            f"{kit.settings.public} does not answer ({type(error).__name__})",
+            "Set PUBLIC_URL to where Mailchimp reaches the web process, and start it.",
+        )
+    if answer.status_code != 200:
+        return Finding(
+            "public url",
+            False,
+            f"{kit.settings.public}/healthz answers {answer.status_code}",
+            "Something else answers there: check PUBLIC_URL and the router.",
+        )
+    return Finding("public url", True, f"{kit.settings.public} answers")
+
+
+def _oauth(kit: Kit, http: httpx.Client) -> Finding:
+    settings = kit.settings
+    if not settings.mailchimp_client_id or not settings.mailchimp_client_secret.get_secret_value():
+        return Finding(
+            "oauth",
+            False,
+            "MAILCHIMP_CLIENT_ID or MAILCHIMP_CLIENT_SECRET is not set",
+            f"Register an app at Mailchimp with the redirect URI {settings.public}/connect/callback.",
+        )
+    try:
+        http.get(settings.mailchimp_login_url + "/oauth2/metadata", timeout=10)
+    except httpx.HTTPError as error:
+        return Finding(
+            "oauth",
+            False,
+            f"{settings.mailchimp_login_url} does not answer ({type(error).__name__})",
+            "Check MAILCHIMP_LOGIN_URL and the way out to the internet.",
+        )
+    return Finding("oauth", True, f"{settings.mailchimp_login_url} answers, client id and secret are set")

@@ -1,0 +1,287 @@
+"""Carries out what webhooks announced: claim, understand, look, converge, settle.
+
+The inbox row is the queue. One connection's events are worked on by one worker at a time (a lease), so
+that a burst is answered with one look and a contact's events do not overtake each other; connections take
+turns, a bounded batch each. What goes wrong is written into the row, where it is found again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from processor.broker import PROCESS, PUSH
+from processor.converge import Cause, Outcome, Verdict, converge
+from processor.converge.believe import BadNews, believe
+from processor.domain import retry
+from processor.domain.connection import LEAVING, LIVE
+from processor.domain.contact import MemberStatus, email_key
+from processor.domain.event import Event, EventStatus, EventType, SkipReason
+from processor.domain.triage import reason_to_skip
+from processor.errors import MailchimpError, NotUnderstood
+from processor.halt import halt, is_halting
+from processor.kit import Kit
+from processor.log import bind, say
+from processor.look import Question, look, look_again
+from processor.mailchimp import webhook
+from processor.mailchimp.client import Mailchimp
+from processor.store import connections, inbox
+from processor.store.connections import ConnectionRow
+from processor.store.inbox import ClaimedEvent, Settled
+from processor.turn import turn
+
+logger = logging.getLogger(__name__)
+
+BATCH = 2000
+"""Events claimed at once: two pages of members; bounded so that other connections get their turn."""
+
+DOUBT = timedelta(seconds=15)
+"""How long a look that contradicts bad news is doubted. Mailchimp promises nothing about reads after
+writes (facts.md 4.6); after this, a member who is still subscribed has come back."""
+
+LOOK_AGAIN = timedelta(seconds=5)
+
+LEFT = {EventType.UNSUBSCRIBE: MemberStatus.UNSUBSCRIBED, EventType.CLEANED: MemberStatus.CLEANED}
+
+
+@dataclass(slots=True)
+class _Case:
+    """One claimed event on its way to being settled."""
+
+    row: ClaimedEvent
+    event: Event | None = None
+    settled: Settled | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.settled is None
+
+    @property
+    def address(self) -> str:
+        return email_key(self.event.email) if self.event and self.event.email else ""
+
+    def settle(
+        self,
+        status: EventStatus,
+        *,
+        code: str | None = None,
+        error: MailchimpError | None = None,
+        due_at: datetime | None = None,
+        why: str | None = None,
+    ) -> None:
+        event = self.event
+        self.settled = Settled(
+            id=self.row.id,
+            claim=self.row.claim,
+            status=status,
+            type=event.type.value if event else None,
+            subject=self.address or None,
+            fired_at=event.fired_at if event else None,
+            code=code,
+            detail=(error.detail or error.title) if error else None,
+            instance=error.instance if error else None,
+            outcome={"why": why} if why else None,
+            due_at=due_at,
+        )
+
+    def skip(self, reason: SkipReason) -> None:
+        self.settle(EventStatus.SKIPPED, why=reason.value)
+
+
+def process(kit: Kit, connection_id: str) -> int:
+    """Work one batch of the connection's due events off. Returns how many were claimed.
+
+    Safe to repeat and to run anywhere at once: only the holder of the connection's turn works. Rings
+    again after a batch, so that other connections come in between.
+    """
+    kit.bell.answered(PROCESS, connection_id)
+    with turn(kit, PROCESS, connection_id) as mine, bind(connection=connection_id):
+        claimed = _one_batch(kit, connection_id) if mine else 0
+    if claimed:
+        kit.bell.ring(PROCESS, [connection_id])
+    return claimed
+
+
+def _one_batch(kit: Kit, connection_id: str) -> int:
+    now = kit.now()
+    with kit.store.write() as c:
+        connection = connections.get(c, connection_id)
+        if connection is not None and connection.state not in LIVE | LEAVING:
+            return 0  # kept until somebody lets the connection go on
+        lease = kit.settings.lease_seconds
+        rows = inbox.claim(c, connection_id, limit=BATCH, now=now, lease_seconds=lease, worker=kit.worker)
+    cases = [_Case(row) for row in rows]
+    if connection is None or connection.state in LEAVING:
+        for case in cases:
+            case.skip(SkipReason.CONNECTION_REMOVED)
+    else:
+        _carry_out_all(kit, connection, cases)
+    _settle(kit, cases)
+    return len(cases)
+
+
+def _settle(kit: Kit, cases: Sequence[_Case]) -> None:
+    settled = [case.settled for case in cases if case.settled is not None]
+    if not settled:
+        return
+    with kit.store.write() as c:
+        inbox.settle(c, settled, kit.now())
+    counts: dict[str, int] = {}
+    for outcome in settled:
+        counts[outcome.status.value] = counts.get(outcome.status.value, 0) + 1
+    say(logger, logging.INFO, "events settled", **counts)
+
+
+def _carry_out_all(kit: Kit, connection: ConnectionRow, cases: list[_Case]) -> None:
+    """Carry a batch out; where it fails for no known reason, each event alone, so that one that cannot
+    be carried out stops itself only."""
+    try:
+        _carry_out(kit, connection, cases)
+    except Exception:
+        if len(cases) == 1:
+            with bind(event=f"evt_{cases[0].row.id}"):
+                logger.exception("an event failed")
+            _try_again(kit, cases[0], "internal")
+            return
+        say(logger, logging.ERROR, "a batch failed; its events are carried out alone", events=len(cases))
+        for case in cases:
+            if case.is_open:
+                _carry_out_all(kit, connection, [case])
+
+
+def _carry_out(kit: Kit, connection: ConnectionRow, cases: Iterable[_Case]) -> None:
+    cases = [case for case in cases if case.is_open]
+    for case in cases:
+        _understand(connection, case)
+    cases = [case for case in cases if case.is_open]
+    if not cases:
+        return
+    try:
+        _look_and_converge(kit, connection, cases)
+    except MailchimpError as error:
+        _put_off(kit, connection, [case for case in cases if case.is_open], error)
+
+
+def _understand(connection: ConnectionRow, case: _Case) -> None:
+    """Read what the delivery means, and settle it where it asks for nothing."""
+    try:
+        case.event = webhook.parse(case.row.body, case.row.content_type)
+        reason = reason_to_skip(case.event, connection.audience_id)
+        if reason is None and webhook.is_forgotten(case.event):
+            reason = SkipReason.FORGOTTEN
+    except NotUnderstood as error:
+        case.settle(EventStatus.DEAD, code=error.code, why=str(error))
+        return
+    if reason is not None:
+        case.skip(reason)
+
+
+def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case]) -> None:
+    mailchimp = kit.mailchimp(connection)
+    audience = connection.audience_id or ""
+    _name_the_nameless(mailchimp, audience, cases)
+    cases = [case for case in cases if case.is_open]
+    questions = {case.address: Question(case.address) for case in cases}
+    looked = look(mailchimp, audience, list(questions.values()), connection.watermark)
+    cause = Cause("webhook", tuple(case.row.id for case in cases))
+    outcomes = converge(kit, connection, [*looked.sightings, *looked.by_the_way], cause)
+    unsure = [o.sighting for o in outcomes if o.verdict is Verdict.AGAIN]
+    outcomes += converge(kit, connection, look_again(mailchimp, audience, unsure), cause)
+    if looked.watermark is not None:
+        with kit.store.write() as c:
+            connections.advance_watermark(c, connection.id, looked.watermark, kit.now())
+    by_address = {email_key(o.sighting.address): o for o in outcomes if o.sighting.address}
+    doubted = [case for case in cases if _is_doubtful(kit, case, by_address[case.address])]
+    believed = _believe(kit, connection, doubted)
+    for case in cases:
+        if case in doubted:
+            why = "believed; looked again later" if case.row.id in believed else "looked again later"
+            case.settle(EventStatus.RETRYING, due_at=kit.now() + LOOK_AGAIN, why=why)
+        else:
+            _conclude(case, by_address[case.address])
+    if any(o.plan is not None and not o.plan.up.is_empty for o in outcomes):
+        kit.bell.ring(PUSH, [connection.id])
+
+
+def _name_the_nameless(mailchimp: Mailchimp, audience: str, cases: Sequence[_Case]) -> None:
+    """Find the address of members that were named by `unique_email_id` only (SMS events)."""
+    for case in cases:
+        event = case.event
+        if event is None or event.email or not event.unique_email_id:
+            continue
+        member = mailchimp.member_by_unique_email_id(audience, event.unique_email_id)
+        if member is None or not member.email:
+            case.skip(SkipReason.NO_ADDRESS)
+        else:
+            case.event = replace(event, email=member.email)
+
+
+def _conclude(case: _Case, outcome: Outcome) -> None:
+    if outcome.verdict is Verdict.CHANGED:
+        case.settle(EventStatus.APPLIED)
+    elif outcome.verdict is Verdict.UNKNOWN:
+        case.skip(SkipReason.NOT_KNOWN_HERE)
+    else:
+        case.skip(SkipReason.NOTHING_NEW)
+
+
+# Bad news ----------------------------------------------------------------------------------------------
+
+
+def _is_doubtful(kit: Kit, case: _Case, outcome: Outcome) -> bool:
+    """Whether the look says "subscribed" though the letter says that they left, and the look is not
+    provably the newer one."""
+    event, member = case.event, outcome.sighting.member
+    if event is None or event.type not in LEFT or member is None:
+        return False
+    if member.status is not MemberStatus.SUBSCRIBED:
+        return False
+    is_newer = event.fired_at and member.last_changed and member.last_changed > event.fired_at
+    return not is_newer and kit.now() - case.row.received_at < DOUBT
+
+
+def _believe(kit: Kit, connection: ConnectionRow, cases: Sequence[_Case]) -> set[int]:
+    news = [
+        BadNews(
+            case.address,
+            LEFT[case.event.type],
+            min(case.event.fired_at or case.row.received_at, kit.now()),
+            case.event.reason,
+            case.row.id,
+        )
+        for case in cases
+        if case.event is not None and case.event.type in LEFT and case.address
+    ]
+    return believe(kit, connection, news)
+
+
+# What did not work --------------------------------------------------------------------------------------
+
+
+def _put_off(kit: Kit, connection: ConnectionRow, cases: Sequence[_Case], error: MailchimpError) -> None:
+    """Mailchimp did not answer: believe who left, and try the look again, or wait for a person."""
+    _believe(kit, connection, cases)
+    if is_halting(error):
+        halt(kit, connection.id, error)
+        for case in cases:
+            case.settle(EventStatus.RECEIVED, code=error.code, error=error, due_at=kit.now())
+        return
+    for case in cases:
+        _try_again(kit, case, error.code, error)
+
+
+def _try_again(kit: Kit, case: _Case, code: str, error: MailchimpError | None = None) -> None:
+    settings = kit.settings
+    decision = retry.decide(
+        code,
+        case.row.attempts,
+        kit.chance(),
+        max_attempts=settings.event_attempts,
+        base_seconds=settings.retry_base_seconds,
+    )
+    if isinstance(decision, retry.Again):
+        case.settle(EventStatus.RETRYING, code=code, error=error, due_at=kit.now() + decision.after)
+    else:
+        case.settle(EventStatus.DEAD, code=code, error=error, why=decision.reason)

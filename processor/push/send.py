@@ -1,0 +1,133 @@
+"""Sends what plans say: new members in one call, changes of existing ones each by its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from processor.converge import Outcome
+from processor.domain.contact import Member, email_key
+from processor.domain.mapping import write
+from processor.domain.policy import Policy
+from processor.errors import MailchimpError
+from processor.mailchimp.client import Mailchimp
+from processor.mailchimp.members import NewMember
+from processor.store.connections import ConnectionRow
+
+AT_ONCE = 4
+"""Calls that one push makes at the same time: half of what the account's limit allows, so that looks for
+webhooks go on beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one member's change: the member as Mailchimp answered (None: archived or gone,
+    look again), or the refusal."""
+
+    row_id: int
+    member: Member | None = None
+    error: MailchimpError | None = None
+
+
+def send_all(
+    mailchimp: Mailchimp,
+    connection: ConnectionRow,
+    outcomes: Sequence[Outcome],
+    stopping: threading.Event,
+) -> list[Sent]:
+    """Send every outcome's `plan.up`. Returns one Sent for each; refusals are in it, not raised. What has
+    not begun when `stopping` is set is left out: it is to be handed back.
+
+    Repeating it is safe: an address that exists by now is refused as such, and a change that is there
+    already changes nothing.
+    """
+    policy = connection.policy
+    audience = connection.audience_id or ""
+    creates = [o for o in outcomes if o.plan and o.plan.up.create]
+    changes = [o for o in outcomes if o.plan and not o.plan.up.create]
+    changes.sort(key=lambda o: not (o.plan and o.plan.up.is_urgent))
+    sent = _add(mailchimp, audience, creates, policy)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        changed = pool.map(lambda o: _change(mailchimp, audience, o, policy, stopping), changes)
+        return sent + [one for one in changed if one is not None]
+
+
+def _add(mailchimp: Mailchimp, audience: str, outcomes: Sequence[Outcome], policy: Policy) -> list[Sent]:
+    if not outcomes:
+        return []
+    new = [member for o in outcomes if (member := _new_member(o, policy)) is not None]
+    try:
+        added = mailchimp.add_members(audience, new)
+    except MailchimpError as error:
+        return [Sent(_row_id(o), error=error) for o in outcomes]
+    there = {email_key(m.email): m for m in added.members}
+    refused = {email_key(r.email): r for r in added.refused}
+    sent = []
+    for outcome in outcomes:
+        key = email_key((outcome.contact and outcome.contact.email) or "")
+        refusal = refused.get(key)
+        if key in there:
+            sent.append(Sent(_row_id(outcome), there[key]))
+        elif refusal is not None:
+            sent.append(Sent(_row_id(outcome), error=MailchimpError(refusal.code, detail=refusal.detail)))
+        else:
+            # Facts.md 4.7: an opted-out address may be passed over in silence.
+            sent.append(Sent(_row_id(outcome), error=MailchimpError("member_exists")))
+    return sent
+
+
+def _new_member(outcome: Outcome, policy: Policy) -> NewMember | None:
+    plan, contact = outcome.plan, outcome.contact
+    if plan is None or contact is None or plan.up.create is None:
+        return None
+    fields = write(plan.up.fields, policy)
+    return NewMember(
+        email=contact.email or "",
+        status=plan.up.create,
+        merge_fields=fields.merge_fields,
+        interests=fields.interests,
+        language=fields.language,
+        tags=plan.up.tags_added,
+    )
+
+
+def _change(
+    mailchimp: Mailchimp, audience: str, outcome: Outcome, policy: Policy, stopping: threading.Event
+) -> Sent | None:
+    if stopping.is_set():
+        return None
+    try:
+        return Sent(_row_id(outcome), _carry_out(mailchimp, audience, outcome, policy))
+    except MailchimpError as error:
+        return Sent(_row_id(outcome), error=error)
+
+
+def _carry_out(mailchimp: Mailchimp, audience: str, outcome: Outcome, policy: Policy) -> Member | None:
+    plan, member = outcome.plan, outcome.sighting.member
+    assert plan is not None
+    assert member is not None  # a change without `create` is of a member that was just looked at
+    up = plan.up
+    if up.archive:
+        mailchimp.archive(audience, member.id)
+        return mailchimp.member(audience, member.id)
+    fields = write(up.fields, policy)
+    if up.status or up.email or up.fields:
+        member = mailchimp.change_member(
+            audience,
+            member.id,
+            email=up.email,
+            status=up.status,
+            merge_fields=fields.merge_fields,
+            interests=fields.interests,
+            language=fields.language,
+        )
+    if up.tags_added or up.tags_removed:
+        mailchimp.set_tags(audience, member.id, up.tags_added, up.tags_removed)
+        member = replace(member, tags=(member.tags | up.tags_added) - up.tags_removed)
+    return member
+
+
+def _row_id(outcome: Outcome) -> int:
+    return outcome.row.id if outcome.row else 0

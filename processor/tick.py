@@ -1,0 +1,79 @@
+"""What the clock does each time: says that this worker lives, and finds work that nobody was poked for.
+
+Every worker process ticks; one of them at a time looks for work, by a lease. This is what makes Redis
+forgettable: whatever was kept but never poked, is due again, or was held by a worker that died, is found
+here.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from processor.broker import PROCESS, PUSH, SWEEP
+from processor.kit import Kit
+from processor.log import say
+from processor.store import connections, inbox, leases, liveness, members
+
+logger = logging.getLogger(__name__)
+
+CLOCK = "clock"
+CLOCK_SECONDS = 10.0
+MANY = 1000
+"""Connections poked in one tick."""
+
+
+def tick(kit: Kit) -> bool:
+    """Do what is due now. Returns whether this process was the one that looked for work.
+
+    Safe to repeat and to run everywhere at once. Raises StoreDown.
+    """
+    now = kit.now()
+    with kit.store.write() as c:
+        liveness.say_alive(c, kit.worker, now)
+        if not leases.take(c, CLOCK, kit.worker, now, CLOCK_SECONDS):
+            return False
+    take_over(kit, now)
+    ring_for_work(kit, now)
+    return True
+
+
+def take_over(kit: Kit, now: datetime) -> int:
+    """Free what dead workers held, and what was held for too long. Returns how much the dead held."""
+
+    def in_one_transaction(c: Connection) -> int:
+        freed = liveness.take_over(c, now)
+        # Members before events, like everybody else who holds both.
+        members.expire(c, now, kit.settings.max_crashes)
+        inbox.expire(c, now, kit.settings.max_crashes)
+        return freed
+
+    freed = kit.store.write_retrying(in_one_transaction)
+    if freed:
+        say(logger, logging.WARNING, "work of dead workers taken over", rows=freed)
+    return freed
+
+
+def ring_for_work(kit: Kit, now: datetime) -> None:
+    """Wake workers for everything that is due in connections that may work."""
+    with kit.store.read() as c:
+        events = inbox.due_connections(c, now, MANY)
+        pushes = members.due_connections(c, now, MANY)
+        sweeps = connections.sweep_due(c, now, MANY)
+    kit.bell.ring(PROCESS, events)
+    kit.bell.ring(PUSH, pushes)
+    kit.bell.ring(SWEEP, sweeps)
+
+
+def stop(kit: Kit) -> None:
+    """Hand back everything that this worker holds: others take it at once. Safe to repeat."""
+
+    def in_one_transaction(c: Connection) -> None:
+        now = kit.now()
+        members.release(c, kit.worker, now)
+        inbox.release(c, kit.worker, now)
+        liveness.leave(c, kit.worker)
+
+    kit.store.write_retrying(in_one_transaction)
