@@ -1,0 +1,45 @@
+"""The actors: what a poke does. They never raise: what goes wrong is in the rows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import dramatiq
+
+from processor.broker import CHECK, PROCESS, PUSH, QUEUE, SWEEP
+from processor.doctor import answer
+from processor.errors import StoreDown
+from processor.kit import Kit
+from processor.log import say
+from processor.process import process
+from processor.push import push
+from processor.sweep import sweep
+
+logger = logging.getLogger(__name__)
+
+Verb = Callable[[Kit, str], object]
+
+VERBS: dict[str, Verb] = {PROCESS: process, PUSH: push, SWEEP: sweep, CHECK: answer}
+
+
+def declare(broker: dramatiq.Broker, kit: Kit) -> None:
+    """Give the broker one actor for each name that web processes may ring for."""
+    for name, verb in VERBS.items():
+        dramatiq.Actor(
+            _quiet(kit, name, verb), broker=broker, actor_name=name, queue_name=QUEUE, priority=0, options={}
+        )
+
+
+def _quiet(kit: Kit, name: str, verb: Verb) -> Callable[[str], None]:
+    def run(connection_id: str) -> None:
+        if kit.stopping.is_set():
+            return  # the row stays due: another worker's clock finds it
+        try:
+            verb(kit, connection_id)
+        except StoreDown:
+            say(logger, logging.ERROR, "the database does not answer", actor=name)
+        except Exception:
+            logger.exception("an actor failed", extra={"facts": {"actor": name, "connection": connection_id}})
+
+    return run

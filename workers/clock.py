@@ -1,0 +1,72 @@
+"""The clock of a worker process: a thread that ticks, and hands back what is held at the end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import dramatiq
+
+from processor.errors import StoreDown
+from processor.kit import Kit
+from processor.log import say
+from processor.tick import stop, tick
+
+logger = logging.getLogger(__name__)
+
+
+class Clock:
+    """Ticks every `tick_seconds` until it is stopped. A tick that fails is logged, and the next one comes."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
+
+    def start(self) -> None:
+        """Begin to tick, in a thread of its own."""
+        self._thread.start()
+
+    def begin_nothing(self) -> None:
+        """Finish what runs, and leave the rest to others."""
+        self._kit.stopping.set()
+
+    def stop(self) -> None:
+        """Tick no more, and hand back what this process holds. Safe to repeat."""
+        self._end.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        try:
+            stop(self._kit)
+        except StoreDown:
+            say(logger, logging.WARNING, "could not hand work back: it is taken over when the leases end")
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            try:
+                tick(self._kit)
+            except StoreDown:
+                say(logger, logging.ERROR, "the database does not answer", actor="clock")
+            except Exception:
+                logger.exception("a tick failed")
+            self._end.wait(self._kit.settings.tick_seconds)
+
+
+class ClockMiddleware(dramatiq.Middleware):
+    """Starts the clock with the worker, and at the end lets the running work finish before handing back."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def after_worker_boot(self, broker: Any, worker: Any) -> None:
+        """Begin to tick."""
+        self._clock.start()
+
+    def before_worker_shutdown(self, broker: Any, worker: Any) -> None:
+        """Begin nothing more."""
+        self._clock.begin_nothing()
+
+    def after_worker_shutdown(self, broker: Any, worker: Any) -> None:
+        """Hand back what could not be finished in time."""
+        self._clock.stop()
