@@ -16,7 +16,8 @@ in the order of the ids, so that no two transactions can wait for each other:
     1. contacts          `contacts.lock`, by id
     2. members           `members.lock`, `members.mark_due`, by id
     3. events            `inbox.settle`, `inbox.requeue`, by id
-    4. accounts.last_seq `changes.append`: last before the commit, because it holds back every other writer
+    4. connections       `connections.lock`, `connections.update`, `connections.set_state`
+    5. accounts.last_seq `changes.append`: last before the commit, because it holds back every other writer
                          of that account's feed until the commit
 
 Where a deadlock arises all the same, PostgreSQL ends one of the two, and `Store.write_retrying` does it

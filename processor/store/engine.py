@@ -26,7 +26,9 @@ BUSY_TIMEOUT_MS = 5_000
 TRIES = 3
 
 _CONTENTION = frozenset({"40001", "40P01", "55P03"})  # serialisation failure, deadlock, lock time-out
-_SQLITE_BUG = 1  # SQLITE_ERROR: no such table, a syntax error; not the database being away
+# SQLITE_BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB. What SQLite calls an ERROR (no such
+# table, a syntax error) is a mistake of ours and does not pass.
+_SQLITE_AWAY = frozenset({5, 6, 8, 10, 11, 13, 14, 26})
 _UNIQUE_VIOLATIONS = frozenset({"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
 
 _writers: dict[str, FairLock] = {}
@@ -214,9 +216,10 @@ def _code_of(error: exc.DBAPIError) -> str:
 
 
 def _is_away(error: exc.DBAPIError) -> bool:
-    if not isinstance(error, exc.OperationalError):
-        return False
-    return getattr(error.orig, "sqlite_errorcode", None) != _SQLITE_BUG
+    sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
+    if sqlite_code is not None:
+        return sqlite_code & 0xFF in _SQLITE_AWAY  # the low byte is the kind, the rest says where
+    return isinstance(error, exc.OperationalError)
 
 
 def _is_contention(error: StoreDown) -> bool:

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
 T = TypeVar("T")
 
 PIECE = 1000
@@ -17,3 +20,11 @@ def pieces(items: Iterable[T], size: int = PIECE) -> Iterator[list[T]]:
     rest = iter(items)
     while piece := list(islice(rest, size)):
         yield piece
+
+
+def insert_into(c: Connection, table: Table) -> postgresql.Insert:
+    """Return an INSERT that knows `on_conflict_…`, which both databases spell alike."""
+    if c.dialect.name == "sqlite":
+        # Two classes with the same methods; the callers use only what is the same.
+        return sqlite.insert(table)  # type: ignore[return-value]
+    return postgresql.insert(table)

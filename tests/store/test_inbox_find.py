@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import insert
 
 from processor.domain.event import EventStatus
 from processor.errors import NotFound
-from processor.store import Store, inbox, tables
+from processor.store import Store, inbox
 from processor.store.inbox import AttemptOutcome, EventFilter
-from tests.store.build import NOW, claimed, delivery, kept, later, settled, status_of
-
-
-def connected(store: Store, connection_id: str, account_id: str, state: str = "in_sync") -> None:
-    """A connection's bare row."""
-    words = ("mailchimp_account", "account_name", "login_name", "role", "dc", "api_base")
-    with store.write() as c:
-        c.execute(insert(tables.accounts).values(id=account_id, created_at=NOW))
-        c.execute(
-            insert(tables.connections).values(
-                id=connection_id,
-                account_id=account_id,
-                state=state,
-                policy={},
-                created_at=NOW,
-                updated_at=NOW,
-                **dict.fromkeys(words, "x"),
-            )
-        )
+from tests.store.build import NOW, claimed, connected, delivery, kept, later, settled, status_of
 
 
 def test_an_events_name_and_number_are_the_same_thing() -> None:

@@ -1,0 +1,137 @@
+"""The feed of changes: every write to a contact, in an order that a reader can rely on.
+
+A reader remembers the last `seq` it has seen and asks for what came after. That is only safe when a number
+that is committed later is never smaller than one that was readable before. A sequence of the database does
+not promise it: 7 may be committed before 6. So `append` takes its numbers from the account's own row by
+UPDATE: the lock on that row is held until the commit, the next writer waits for it, and the order of the
+numbers is the order of the commits. The price is that writers of one account's feed queue there, so
+`append` comes last before the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from processor.errors import NotFound
+from processor.store.tables import accounts, changes
+
+
+class Origin(StrEnum):
+    """Whose change it is."""
+
+    MAILCHIMP = "mailchimp"
+    PLATFORM = "platform"
+    BOTHWAYS = "bothways"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write to one contact, as JSON can hold it.
+
+    `what` maps each changed name to `{"before": …, "after": …}`; `why` names the event, the connection and
+    the cause; `contact` is the whole contact afterwards, or None when it was deleted.
+    """
+
+    contact_id: str
+    version: int
+    origin: Origin
+    what: Mapping[str, Any]
+    why: Mapping[str, Any]
+    contact: Mapping[str, Any] | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """A change with its place in the account's feed."""
+
+    seq: int
+    change: Change
+
+
+def append(c: Connection, account_id: str, new: Sequence[Change]) -> int:
+    """Add changes to the account's feed; return the `seq` of the last one (with none, that of the feed).
+
+    The last thing before the commit: it holds back every other writer of this feed until then. Raises
+    NotFound for an account that is not there.
+    """
+    if not new:
+        return last_seq(c, account_id)
+    query = update(accounts).where(accounts.c.id == account_id)
+    query = query.values(last_seq=accounts.c.last_seq + len(new)).returning(accounts.c.last_seq)
+    last = c.scalar(query)
+    if last is None:
+        raise NotFound("no such account")
+    first = int(last) - len(new) + 1
+    c.execute(insert(changes), [_columns(account_id, first + n, change) for n, change in enumerate(new)])
+    return int(last)
+
+
+def last_seq(c: Connection, account_id: str) -> int:
+    """Return the `seq` of the newest change, 0 when there is none. A reader that only wants what comes
+    from now on begins here. Raises NotFound for an account that is not there."""
+    seq = c.scalar(select(accounts.c.last_seq).where(accounts.c.id == account_id))
+    if seq is None:
+        raise NotFound("no such account")
+    return int(seq)
+
+
+def after(
+    c: Connection, account_id: str, cursor: int, limit: int, origin: Origin | None = None
+) -> tuple[list[ChangeRow], int]:
+    """Return up to `limit` changes after the `seq` given as `cursor`, oldest first, and the next cursor.
+
+    The next cursor passes over what `origin` filtered out. When fewer than `limit` come back, the reader
+    has everything that is committed. Raises NotFound for an account that is not there.
+    """
+    newest = last_seq(c, account_id)  # first: what it counts is committed, so the next statement sees it
+    query = select(changes).where(
+        changes.c.account_id == account_id, changes.c.seq > cursor, changes.c.seq <= newest
+    )
+    if origin is not None:
+        query = query.where(changes.c.origin == origin)
+    rows = [_change(row) for row in c.execute(query.order_by(changes.c.seq).limit(limit))]
+    return rows, rows[-1].seq if len(rows) == limit and rows else max(newest, cursor)
+
+
+def of_contact(
+    c: Connection, account_id: str, contact_id: str, limit: int, before_seq: int | None = None
+) -> list[ChangeRow]:
+    """Return up to `limit` changes of one contact, newest first; for the next page give the last `seq`."""
+    query = select(changes).where(changes.c.account_id == account_id, changes.c.contact_id == contact_id)
+    if before_seq is not None:
+        query = query.where(changes.c.seq < before_seq)
+    return [_change(row) for row in c.execute(query.order_by(changes.c.seq.desc()).limit(limit))]
+
+
+def _columns(account_id: str, seq: int, change: Change) -> dict[str, Any]:
+    return {
+        "account_id": account_id,
+        "seq": seq,
+        "contact_id": change.contact_id,
+        "version": change.version,
+        "origin": change.origin,
+        "what": change.what,
+        "why": change.why,
+        "contact": change.contact,
+        "at": change.at,
+    }
+
+
+def _change(row: Row[*tuple[Any, ...]]) -> ChangeRow:
+    change = Change(
+        contact_id=row.contact_id,
+        version=row.version,
+        origin=Origin(row.origin),
+        what=row.what,
+        why=row.why,
+        contact=row.contact,
+        at=row.at,
+    )
+    return ChangeRow(row.seq, change)

@@ -1,0 +1,198 @@
+"""Connections: the standing grant at one Mailchimp account for one audience."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypedDict, Unpack
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row, Select, select
+
+from processor.domain.policy import Policy
+from processor.errors import NotFound
+from processor.store.due import ENDED, RESTING
+from processor.store.tables import connections
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A connection as it stands. The token is sealed; `watermark` is the newest `last_changed` up to which
+    everything was heard; `sweep_cursor` is where a sweep that was interrupted goes on."""
+
+    id: str
+    account_id: str
+    state: str
+    problem_code: str | None
+    problem_detail: str | None
+    mailchimp_account: str
+    account_name: str
+    login_name: str
+    role: str
+    dc: str
+    api_base: str
+    token_sealed: str | None
+    audience_id: str | None
+    audience_name: str | None
+    policy: Policy
+    watermark: datetime | None
+    next_sweep_at: datetime | None
+    sweep_cursor: Mapping[str, Any] | None
+    last_full_sweep_at: datetime | None
+    paused_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may work: it waits for nobody, and is not ending."""
+        return self.state not in {*RESTING, *ENDED}
+
+
+class Grant(TypedDict):
+    """What is known of the Mailchimp account when a connection is made."""
+
+    mailchimp_account: str
+    account_name: str
+    login_name: str
+    role: str
+    dc: str
+    api_base: str
+    token_sealed: str | None
+
+
+class Columns(TypedDict, total=False):
+    """What may change of a connection; what is not named stays."""
+
+    state: str
+    problem_code: str | None
+    problem_detail: str | None
+    mailchimp_account: str
+    account_name: str
+    login_name: str
+    role: str
+    dc: str
+    api_base: str
+    token_sealed: str | None
+    audience_id: str | None
+    audience_name: str | None
+    policy: Policy
+    watermark: datetime | None
+    next_sweep_at: datetime | None
+    sweep_cursor: Mapping[str, Any] | None
+    last_full_sweep_at: datetime | None
+    paused_at: datetime | None
+
+
+def create(
+    c: Connection,
+    connection_id: str,
+    account_id: str,
+    now: datetime,
+    *,
+    state: str = "setup",
+    policy: Policy | None = None,
+    **grant: Unpack[Grant],
+) -> None:
+    """Write a new connection, whose audience is chosen later. `connection_id` is `ids.new_id("con")`."""
+    values = {
+        "id": connection_id,
+        "account_id": account_id,
+        "state": state,
+        "policy": _json(policy or Policy()),
+        "created_at": now,
+        "updated_at": now,
+        **grant,
+    }
+    c.execute(sa.insert(connections).values(values))
+
+
+def get(c: Connection, connection_id: str) -> ConnectionRow | None:
+    """Return the connection, in whatever state, or None."""
+    row = c.execute(select(connections).where(connections.c.id == connection_id)).one_or_none()
+    return None if row is None else _connection(row)
+
+
+def lock(c: Connection, connection_id: str) -> ConnectionRow | None:
+    """Return the connection and keep others from changing it until the commit, or None.
+
+    After contacts, members and events in the lock order (see `processor.store`).
+    """
+    query = select(connections).where(connections.c.id == connection_id)
+    # Not FOR UPDATE, which would also hold back whoever adds a member that refers to it.
+    row = c.execute(query.with_for_update(key_share=True)).one_or_none()
+    return None if row is None else _connection(row)
+
+
+def for_account(c: Connection, account_id: str) -> list[ConnectionRow]:
+    """Return the account's connections, removed ones too, oldest first."""
+    return _listed(c, select(connections).where(connections.c.account_id == account_id))
+
+
+def all(c: Connection) -> list[ConnectionRow]:
+    """Return all connections, removed ones too, oldest first."""
+    return _listed(c, select(connections))
+
+
+def live(c: Connection) -> list[ConnectionRow]:
+    """Return the connections that may work, oldest first."""
+    return _listed(c, select(connections).where(connections.c.state.not_in((*RESTING, *ENDED))))
+
+
+def sweep_due(c: Connection, now: datetime, limit: int) -> list[str]:
+    """Return up to `limit` live connections whose sweep is due, the one that has waited longest first."""
+    query = select(connections.c.id).where(
+        connections.c.next_sweep_at <= now, connections.c.state.not_in((*RESTING, *ENDED))
+    )
+    return list(c.scalars(query.order_by(connections.c.next_sweep_at, connections.c.id).limit(limit)))
+
+
+def update(c: Connection, connection_id: str, now: datetime, **columns: Unpack[Columns]) -> None:
+    """Write the columns that are named. Raises NotFound for a connection that is not there.
+
+    At the commit, or here, Conflict is raised when the account has connected that audience already.
+    """
+    values: dict[str, Any] = {**columns, "updated_at": now}
+    if "policy" in columns:
+        values["policy"] = _json(columns["policy"])
+    if not c.execute(sa.update(connections).where(connections.c.id == connection_id).values(values)).rowcount:
+        raise NotFound("no such connection")
+
+
+def advance_watermark(c: Connection, connection_id: str, heard: datetime, now: datetime) -> None:
+    """Say that every change up to this time was heard. It never goes back. Safe to repeat."""
+    older = sa.or_(connections.c.watermark.is_(None), connections.c.watermark < heard)
+    query = sa.update(connections).where(connections.c.id == connection_id, older)
+    c.execute(query.values(watermark=heard, updated_at=now))
+
+
+def set_state(
+    c: Connection,
+    connection_id: str,
+    state: str,
+    now: datetime,
+    *,
+    problem_code: str | None = None,
+    problem_detail: str | None = None,
+) -> bool:
+    """Write state and problem together; return whether either is different from before. Safe to repeat."""
+    before = lock(c, connection_id)
+    if before is None:
+        raise NotFound("no such connection")
+    if (before.state, before.problem_code, before.problem_detail) == (state, problem_code, problem_detail):
+        return False
+    update(c, connection_id, now, state=state, problem_code=problem_code, problem_detail=problem_detail)
+    return True
+
+
+def _json(policy: Policy) -> dict[str, Any]:
+    return policy.model_dump(mode="json")
+
+
+def _listed(c: Connection, query: Select[*tuple[Any, ...]]) -> list[ConnectionRow]:
+    return [_connection(row) for row in c.execute(query.order_by(connections.c.created_at, connections.c.id))]
+
+
+def _connection(row: Row[*tuple[Any, ...]]) -> ConnectionRow:
+    return ConnectionRow(**{**row._mapping, "policy": Policy.model_validate(row.policy)})

@@ -1,0 +1,49 @@
+"""Members: how each contact stands towards each audience, and the queue of what must go up.
+
+`base` is what both sides last agreed on. `due_at` means what it means for events: when somebody should look
+at the row. A row that changes while a worker holds it is marked `again`, so that it becomes due once more
+when that worker is done.
+"""
+
+from __future__ import annotations
+
+from processor.store.members_claim import claim_due, expire, release, settle
+from processor.store.members_find import (
+    by_contact_ids,
+    by_views,
+    counts,
+    due_connections,
+    find,
+    get,
+    get_many,
+    lock,
+    not_met_since,
+    oldest_due,
+    reasons,
+)
+from processor.store.members_rows import MemberRow, new_member
+from processor.store.members_write import delete_many, insert_many, mark_due, update_many
+
+__all__ = [
+    "MemberRow",
+    "by_contact_ids",
+    "by_views",
+    "claim_due",
+    "counts",
+    "delete_many",
+    "due_connections",
+    "expire",
+    "find",
+    "get",
+    "get_many",
+    "insert_many",
+    "lock",
+    "mark_due",
+    "new_member",
+    "not_met_since",
+    "oldest_due",
+    "reasons",
+    "release",
+    "settle",
+    "update_many",
+]

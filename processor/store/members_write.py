@@ -1,0 +1,135 @@
+"""Writing members: what both sides agree on, and what must be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from itertools import product
+from typing import Any
+
+from sqlalchemy import Boolean, Connection, and_, bindparam, case, delete, false, or_, select, true, update
+
+from processor.domain.plan import MemberState
+from processor.errors import Conflict
+from processor.store.members_rows import DATA, QUEUE, MemberRow, columns
+from processor.store.sql import insert_into, pieces
+from processor.store.tables import members
+
+_FREE = members.c.claim.is_(None)
+_NEW_DUE = bindparam("new_due_at", type_=members.c.due_at.type)
+_NEW_URGENT = bindparam("new_urgent", type_=Boolean())
+
+_UPDATE = (
+    update(members)
+    .where(members.c.id == bindparam("row_id"))
+    .values(
+        {
+            **{name: bindparam(f"new_{name}") for name in DATA},
+            # While a worker holds the row, when it is looked at is that worker's: it can only be asked to
+            # look again.
+            "due_at": case((_FREE, _NEW_DUE), else_=members.c.due_at),
+            "attempts": case((_FREE, bindparam("new_attempts")), else_=members.c.attempts),
+            "crashes": case((_FREE, bindparam("new_crashes")), else_=members.c.crashes),
+            "urgent": case((_FREE, _NEW_URGENT), else_=or_(members.c.urgent, _NEW_URGENT)),
+            "again": case((and_(~_FREE, members.c.due_at > _NEW_DUE), true()), else_=members.c.again),
+            "updated_at": bindparam("new_updated_at"),
+        }
+    )
+)
+
+
+def insert_many(c: Connection, new: Sequence[MemberRow], now: datetime) -> None:
+    """Write new rows; their `id` is given by the database.
+
+    Raises Conflict when one of the contacts, on either side, has a row in that audience already: read
+    again, reconcile again.
+    """
+    if not new:
+        return
+    names = ("connection_id", *DATA, *QUEUE)
+    rows = [{**columns(row, names), "updated_at": now} for row in new]
+    # Two that add the same must not cross.
+    rows.sort(
+        key=lambda row: (row["connection_id"], row["contact_id"] or "", row["mailchimp_contact_id"] or "")
+    )
+    query = insert_into(c, members).on_conflict_do_nothing().returning(members.c.id)
+    if len(c.execute(query, rows).all()) < len(rows):
+        raise Conflict("this member exists already")
+
+
+def update_many(c: Connection, changed: Sequence[MemberRow], now: datetime) -> None:
+    """Write whole rows over the old ones. The caller holds them by `lock` and has read them under it.
+
+    Where a worker holds a row by a claim, the claim stays: a `due_at` before the end of its lease makes the
+    row due once more when it is settled, and None leaves that as it is. Raises Conflict (at the latest at
+    the end of the transaction) when a row takes an identity that another has. Safe to repeat.
+    """
+    if changed:
+        c.execute(_UPDATE, [_values(row, now) for row in sorted(changed, key=lambda row: row.id)])
+
+
+def _values(row: MemberRow, now: datetime) -> dict[str, Any]:
+    values = {f"new_{name}": value for name, value in columns(row, DATA + QUEUE).items()}
+    return {"row_id": row.id, "new_updated_at": now, **values}
+
+
+def delete_many(c: Connection, row_ids: Collection[int]) -> None:
+    """Take rows away that another row has taken over. The caller holds them by `lock`. Safe to repeat."""
+    for piece in pieces(sorted(set(row_ids))):
+        c.execute(delete(members).where(members.c.id.in_(piece)))
+
+
+def mark_due(
+    c: Connection,
+    connection_ids: Collection[str],
+    contact_ids: Collection[str],
+    now: datetime,
+    *,
+    urgent: bool = False,
+) -> None:
+    """Say that these contacts have changed and must be looked at in each of these connections.
+
+    A row that is missing is made, in state `waiting`. One that is there becomes due now (no later than it
+    was), its attempts begin anew, and `in_sync` becomes `waiting`; one that a worker holds becomes due
+    again when that worker is done. Urgent ones go first. Locks in the order of the ids. Safe to repeat.
+    """
+    for piece in pieces(sorted(set(contact_ids))):
+        existing = (
+            select(members.c.id)
+            .where(members.c.connection_id.in_(connection_ids), members.c.contact_id.in_(piece))
+            .order_by(members.c.id)
+            .with_for_update()
+        )
+        c.execute(existing).all()  # the upsert alone would lock them in the order of the contacts
+        pairs = product(sorted(set(connection_ids)), piece)
+        rows = [
+            {
+                "connection_id": connection_id,
+                "contact_id": contact_id,
+                "state": MemberState.WAITING,
+                "due_at": now,
+                "urgent": urgent,
+                "updated_at": now,
+            }
+            for connection_id, contact_id in pairs
+        ]
+        if rows:
+            c.execute(_upsert(c), rows)
+
+
+def _upsert(c: Connection) -> Any:
+    insert = insert_into(c, members)
+    later = or_(members.c.due_at.is_(None), members.c.due_at > insert.excluded.due_at)
+    return insert.on_conflict_do_update(
+        index_elements=[members.c.connection_id, members.c.contact_id],
+        set_={
+            "due_at": case((and_(_FREE, later), insert.excluded.due_at), else_=members.c.due_at),
+            "again": case((_FREE, false()), else_=true()),
+            "urgent": or_(members.c.urgent, insert.excluded.urgent),
+            "attempts": case((_FREE, 0), else_=members.c.attempts),
+            "state": case(
+                (members.c.state == MemberState.IN_SYNC, MemberState.WAITING.value), else_=members.c.state
+            ),
+            "updated_at": insert.excluded.updated_at,
+        },
+    )
