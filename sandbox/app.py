@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -16,6 +17,9 @@ from starlette.staticfiles import StaticFiles
 from sandbox import control_api, hosts, oauth
 from sandbox.api.gate import Asked, answer
 from sandbox.batches import BatchRunner
+from sandbox.page import accounts, people, watch
+from sandbox.page.common import not_there
+from sandbox.page.guard import OwnPagesOnly
 from sandbox.page.render import STATIC
 from sandbox.saved import Saver
 from sandbox.settings import Settings
@@ -48,12 +52,17 @@ def build(settings: Settings) -> Starlette:
 
     app = Starlette(
         lifespan=lifespan,
+        middleware=[Middleware(OwnPagesOnly)],
+        exception_handlers={404: not_there},
         routes=[
             Route("/3.0", api, methods=_METHODS),
             Route("/3.0/{path:path}", api, methods=_METHODS),
             *oauth.ROUTES,
             *hosts.ROUTES,
             *control_api.ROUTES,
+            *accounts.ROUTES,
+            *people.ROUTES,
+            *watch.ROUTES,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
     )
