@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
@@ -32,7 +32,7 @@ class ConnectionRow:
     role: str
     dc: str
     api_base: str
-    token_sealed: str | None
+    token_sealed: str | None = field(repr=False)
     audience_id: str | None
     audience_name: str | None
     policy: Policy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -29,9 +29,9 @@ class HookRow:
 
     token_hash: bytes
     connection_id: str
-    token_sealed: str
+    token_sealed: str = field(repr=False)
     webhook_id: str | None
-    secrets_sealed: tuple[str, ...]
+    secrets_sealed: tuple[str, ...] = field(repr=False)
     state: HookState
     created_at: datetime
     last_seen_at: datetime | None

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, case, insert, select, update
 
 from processor.domain.event import CLAIMABLE, EventStatus
 from processor.store.inbox_rows import AttemptOutcome, ClaimedEvent
+from processor.store.sql import pieces
 from processor.store.tables import attempts, events
 
 EXPIRE_LIMIT = 1000
@@ -77,15 +78,22 @@ def release(c: Connection, worker: str, now: datetime) -> int:
 
     For a worker that is stopping. Safe to repeat.
     """
-    held = update(events).where(events.c.status == EventStatus.PROCESSING, events.c.claimed_by == worker)
-    return c.execute(
-        held.values(
-            status=EventStatus.RECEIVED,
-            attempts=case((events.c.attempts > 0, events.c.attempts - 1), else_=0),
-            due_at=now,
-            **_NOBODY,
-        )
-    ).rowcount
+    held = (
+        select(events.c.id)
+        .where(events.c.status == EventStatus.PROCESSING, events.c.claimed_by == worker)
+        .order_by(events.c.id)
+        .with_for_update()
+    )
+    back = {
+        "status": EventStatus.RECEIVED,
+        "attempts": case((events.c.attempts > 0, events.c.attempts - 1), else_=0),
+        "due_at": now,
+    }
+    released = 0
+    for piece in pieces(c.scalars(held).all()):
+        query = update(events).where(events.c.id.in_(piece))
+        released += c.execute(query.values(**back, **_NOBODY)).rowcount
+    return released
 
 
 def expire(c: Connection, now: datetime, max_crashes: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -46,7 +46,7 @@ class ClaimedEvent:
 
     id: int
     connection_id: str
-    body: bytes
+    body: bytes = field(repr=False)
     content_type: str
     received_at: datetime
     signed: bool
@@ -95,7 +95,7 @@ class EventRow:
     outcome: Mapping[str, Any] | None
     settled_at: datetime | None
     redeliveries: int
-    body: bytes | None = None
+    body: bytes | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:

@@ -103,8 +103,12 @@ def release(c: Connection, worker: str, now: datetime) -> int:
     For a worker that is stopping. Safe to repeat.
     """
     fewer = case((members.c.attempts > 0, members.c.attempts - 1), else_=0)
-    held = update(members).where(members.c.claimed_by == worker)
-    return c.execute(held.values(attempts=fewer, due_at=now, **_NOBODY)).rowcount
+    held = select(members.c.id).where(members.c.claimed_by == worker).order_by(members.c.id)
+    released = 0
+    for piece in pieces(c.scalars(held.with_for_update()).all()):
+        query = update(members).where(members.c.id.in_(piece))
+        released += c.execute(query.values(attempts=fewer, due_at=now, **_NOBODY)).rowcount
+    return released
 
 
 def expire(c: Connection, now: datetime, max_crashes: int) -> list[str]:

@@ -233,3 +233,53 @@ def test_a_time_without_a_zone_is_refused(store: Store) -> None:
     naive = delivery("x", received_at=NOW.replace(tzinfo=None))
     with pytest.raises(exc.StatementError, match="without a zone"), store.write() as c:
         hooks.add(c, "t", "con_a", "sealed", naive.received_at)
+
+
+def _cut(store: Store, url: str, pid: int) -> None:
+    other = open_store(url, pool_size=1)
+    with other.write() as c:
+        c.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    other.close()
+
+
+def _pid(c: Connection) -> int:
+    if c.dialect.name == "sqlite":
+        pytest.skip("SQLite has no connection that could be cut")
+    return int(c.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def test_a_connection_that_is_cut_is_an_outage_and_the_next_one_works(store: Store, url: str) -> None:
+    """PostgreSQL restarts during a write: it hears of it, and nothing is half written."""
+
+    def write() -> None:
+        with store.write() as c:
+            hooks.add(c, "t", "con_a", "sealed", NOW)
+            _cut(store, url, _pid(c))
+            hooks.add(c, "u", "con_a", "sealed", NOW)
+
+    with pytest.raises(StoreDown):
+        write()
+    with store.read() as c:
+        assert hooks.for_connection(c, "con_a") == []
+
+
+def test_connections_that_were_cut_while_idle_cost_nobody_an_error(store: Store, url: str) -> None:
+    """After a restart the first caller is served like any other."""
+    with store.read() as c:
+        pid = _pid(c)
+    _cut(store, url, pid)
+    with store.write() as c:
+        hooks.add(c, "t", "con_a", "sealed", NOW)
+
+
+def test_nothing_waits_for_ever_in_postgresql(store: Store) -> None:
+    """Neither a statement, nor a lock, nor a transaction whose process is frozen."""
+    with store.read() as c:
+        _pid(c)
+        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "timezone")
+        assert [c.execute(text(f"SHOW {name}")).scalar_one() for name in names] == [
+            "30s",
+            "10s",
+            "1min",
+            "UTC",
+        ]
