@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 from sqlalchemy import Connection
@@ -29,8 +29,8 @@ from processor.store.ids import new_id
 
 logger = logging.getLogger(__name__)
 
-LINK_SECONDS = 15 * 60.0
-STATE_SECONDS = 10 * 60.0
+LINK_TTL = timedelta(minutes=15)
+STATE_TTL = timedelta(minutes=10)
 CALLBACK_PATH = "/connect/callback"
 
 
@@ -46,7 +46,7 @@ def make_link(kit: Kit, account_id: str) -> str:
     """Return a URL that lets one browser, once, within 15 minutes connect Mailchimp for the account."""
     with kit.store.write() as c:
         accounts.ensure(c, account_id, kit.now())
-        plain = links.make(c, account_id, links.LinkKind.CONNECT, kit.now(), LINK_SECONDS)
+        plain = links.make(c, account_id, links.LinkKind.CONNECT, kit.now(), LINK_TTL.total_seconds())
     return f"{kit.settings.public}/connect?link={plain}"
 
 
@@ -61,7 +61,7 @@ def begin(kit: Kit, link: str) -> Begun:
         if account_id is None:
             raise Invalid("This link has been used or is too old. Ask for a new one where you got it.")
         browser = secrets.token_urlsafe(32)
-        state = oauth_states.make(c, account_id, browser, kit.now(), STATE_SECONDS)
+        state = oauth_states.make(c, account_id, browser, kit.now(), STATE_TTL.total_seconds())
     url = oauth.authorize_url(
         kit.settings.mailchimp_login_url,
         kit.settings.mailchimp_client_id,

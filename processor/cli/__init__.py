@@ -1,0 +1,26 @@
+"""The command line: `bothways`."""
+
+from __future__ import annotations
+
+import click
+
+from processor.cli.connections import connections
+from processor.cli.demo import demo
+from processor.cli.events import events, replay
+from processor.cli.keys import keys
+from processor.cli.run import doctor, migrate, sandbox, up
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="bothways")
+def main() -> None:
+    """Keep a platform's contacts and a Mailchimp audience in step, in both directions.
+
+    Try it with nothing installed or set up: bothways demo
+    """
+
+
+for command in (demo, up, sandbox, migrate, doctor, keys, connections, events, replay):
+    main.add_command(command)

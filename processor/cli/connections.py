@@ -1,0 +1,101 @@
+"""`bothways connections`: connect an account, choose its audience, see how it stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from processor import connect, report
+from processor.cli.common import epilog, json_option, print_json, print_table, working_house
+from processor.domain.plan import MemberState
+
+COLUMNS = ["id", "account", "state", "audience", "mailchimp", "problem", "waiting", "failing"]
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog=epilog(
+        "bothways connections\n"
+        "bothways connections link acme             # a link to connect Mailchimp, once, within 15 minutes\n"
+        "bothways connections audiences con_…       # which audiences the login may see\n"
+        "bothways connections choose con_… a1b2c3d4e5\n"
+        "bothways connections show con_… --json"
+    ),
+)
+@json_option
+@click.pass_context
+def connections(context: click.Context, as_json: bool) -> None:
+    """List the connections and what each is doing; or connect one."""
+    if context.invoked_subcommand is not None:
+        return
+    with working_house() as house:
+        rows = [_plain(found) for found in report.all_connections(house.kit)]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, COLUMNS, "Nothing is connected yet. Begin with: bothways connections link ACCOUNT")
+
+
+def _plain(found: report.ConnectionReport) -> dict[str, Any]:
+    row = found.row
+    return {
+        "id": row.id,
+        "account": row.account_id,
+        "state": found.state.value,
+        "says": found.line,
+        "audience": row.audience_name or row.audience_id,
+        "audience_id": row.audience_id,
+        "mailchimp": row.account_name,
+        "problem": found.problem_code,
+        "waiting": found.waiting,
+        "failing": found.members.get(MemberState.FAILING, 0),
+    }
+
+
+@connections.command("show")
+@click.argument("connection_id")
+@json_option
+def show(connection_id: str, as_json: bool) -> None:
+    """Show one connection."""
+    with working_house() as house:
+        plain = _plain(report.connection(house.kit, connection_id, None))
+    if as_json:
+        print_json(plain)
+    else:
+        for name, value in plain.items():
+            click.echo(f"{name:12} {'-' if value is None else value}")
+
+
+@connections.command("link")
+@click.argument("account")
+def link(account: str) -> None:
+    """Print a link that connects Mailchimp for ACCOUNT: for one browser, once, within 15 minutes."""
+    with working_house() as house:
+        click.echo(connect.make_link(house.kit, account))
+
+
+@connections.command("audiences")
+@click.argument("connection_id")
+@json_option
+def audiences(connection_id: str, as_json: bool) -> None:
+    """List the audiences that the connected login may see."""
+    with working_house() as house:
+        rows = [
+            {"id": a.id, "name": a.name, "members": a.member_count}
+            for a in connect.audiences(house.kit, connection_id)
+        ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, ["id", "name", "members"], "This Mailchimp account has no audience yet.")
+
+
+@connections.command("choose")
+@click.argument("connection_id")
+@click.argument("audience_id")
+def choose(connection_id: str, audience_id: str) -> None:
+    """Keep the connection in step with AUDIENCE_ID: register the webhook and begin the first sync."""
+    with working_house() as house:
+        row = connect.choose_audience(house.kit, connection_id, audience_id)
+    click.echo(f"{row.id} is now in step with “{row.audience_name}”; the first sync runs.")

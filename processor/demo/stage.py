@@ -1,0 +1,167 @@
+"""The demo's two processes, and the first minutes of a customer: key, contacts, connection, audience."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from processor.demo import people
+
+ACCOUNT = "demo"
+AUDIENCE = "Maple Street News"
+START_SECONDS = 60.0
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the two sides are, and a client for each."""
+
+    url: str
+    sandbox_url: str
+    api: httpx.Client
+    control: httpx.Client
+    log: Path
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Return what the REST API answers. Raises DemoError."""
+        return _said(self.api.get(path, params=params, timeout=40))
+
+    def send(self, method: str, path: str, body: Any) -> Any:
+        """Return what the REST API answers to this. Raises DemoError."""
+        return _said(self.api.request(method, path, json=body, timeout=60))
+
+    def play(self, method: str, path: str, body: Any = None) -> Any:
+        """Return what the sandbox's control path answers. Raises DemoError."""
+        return _said(self.control.request(method, f"/_control{path}", json=body, timeout=60))
+
+
+def _said(answer: httpx.Response) -> Any:
+    if answer.is_success:
+        return answer.json() if answer.content else None
+    raise DemoError(
+        f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:300]}"
+    )
+
+
+def environment(data_dir: Path, port: int, sandbox_port: int) -> dict[str, str]:
+    """Return the demo's settings: everything embedded, and the sandbox in Mailchimp's place."""
+    kept = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL", "SECRET_KEY"}}
+    return kept | {
+        "PORT": str(port),
+        "DATA_DIR": str(data_dir),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "MAILCHIMP_LOGIN_URL": f"http://127.0.0.1:{sandbox_port}",
+        "MAILCHIMP_CLIENT_ID": "bothways-demo",
+        "MAILCHIMP_CLIENT_SECRET": "bothways-demo-secret",
+        "SWEEP_MINUTES": "1",
+        "LOG_FORMAT": "text",
+    }
+
+
+@contextmanager
+def processes(data_dir: Path, port: int, sandbox_port: int) -> Iterator[None]:
+    """Run sandbox and product beside this process; end both, and nothing else, at the end."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    env = environment(data_dir, port, sandbox_port)
+    state = str(data_dir / "sandbox.json")
+    with (data_dir / "bothways.log").open("ab") as log:
+        commands = (
+            ["-m", "sandbox", "--port", str(sandbox_port), "--state", state],
+            ["-m", "workers"],
+        )
+        started: list[subprocess.Popen[bytes]] = []
+        try:
+            for command in commands:
+                started.append(
+                    subprocess.Popen(  # noqa: S603 - our own modules
+                        [sys.executable, *command],
+                        env=env,
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                        preexec_fn=_die_with_parent,
+                    )
+                )
+            _wait(started, [f"http://127.0.0.1:{sandbox_port}/", f"http://127.0.0.1:{port}/readyz"])
+            yield
+        finally:
+            for process in reversed(started):
+                process.terminate()
+            for process in started:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=25)
+
+
+def _die_with_parent() -> None:
+    """On Linux, end with the demo even when it is killed; elsewhere there is no such wish to make."""
+    os.setpgrp()  # Ctrl+C is for the demo, which ends the others in order
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _wait(started: list[subprocess.Popen[bytes]], urls: list[str]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    for url in urls:
+        while True:
+            if any(process.poll() is not None for process in started):
+                raise DemoError("A part of the demo did not start: is one of its ports taken? Try --port.")
+            with suppress(httpx.HTTPError):
+                if httpx.get(url, timeout=5).is_success:
+                    break
+            if time.monotonic() > deadline:
+                raise DemoError(f"{url} does not answer.")
+            time.sleep(0.1)
+
+
+def prepare(stage: Stage) -> str:
+    """Fill and connect both sides, or go on where an earlier run stopped. Returns the connection's id."""
+    audience = _mailchimp_side(stage)
+    known = stage.get(f"/v1/accounts/{ACCOUNT}/connections")["connections"]
+    if not known:
+        batch = list(people.contacts())
+        stage.send("POST", f"/v1/accounts/{ACCOUNT}/contacts/batch", {"contacts": batch})
+        _connect(stage)
+        known = stage.get(f"/v1/accounts/{ACCOUNT}/connections")["connections"]
+    connection_id: str = known[0]["id"]
+    if known[0]["state"] == "setup":
+        stage.send("PATCH", f"/v1/connections/{connection_id}", {"audience_id": audience})
+    return connection_id
+
+
+def _mailchimp_side(stage: Stage) -> str:
+    """Return the id of the sandbox's audience, made and filled where it is not there yet."""
+    for account in stage.play("GET", "/accounts")["accounts"]:
+        for list_id in account["lists"]:
+            return str(list_id)
+    account = stage.play("POST", "/accounts", {"name": "Maple Street Shop"})
+    made = stage.play("POST", f"/accounts/{account['id']}/lists", {"name": AUDIENCE})
+    list_id = str(made["id"])
+    stage.play("POST", f"/lists/{list_id}/merge-fields", {"tag": "CITY", "name": "City", "type": "text"})
+    stage.play("POST", f"/lists/{list_id}/members", {"members": list(people.members())})
+    return list_id
+
+
+def _connect(stage: Stage) -> None:
+    """Connect as a customer does: follow the link, allow access on the sandbox's page, come back."""
+    link = stage.send("POST", f"/v1/accounts/{ACCOUNT}/connect-links", {})["url"]
+    account = stage.play("GET", "/accounts")["accounts"][0]["id"]
+    with httpx.Client(follow_redirects=True, timeout=30) as browser:
+        page = browser.get(link)
+        answer = browser.post(page.url, data={"account": account, "answer": "allow"})
+    if not answer.is_success:
+        raise DemoError(f"The account could not be connected: {answer.status_code}.")
