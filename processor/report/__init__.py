@@ -1,0 +1,28 @@
+"""Tells how things stand: connections in words, events with their history. Reads only, for every door.
+
+`account_id` is the tenant's fence in each function: with it, what belongs to another account is not found;
+None is for callers who may see all.
+"""
+
+from __future__ import annotations
+
+from processor.report.connections import (
+    ConnectionReport,
+    all_connections,
+    connection,
+    connections_of,
+    row_of,
+)
+from processor.report.events import EventPage, EventReport, event, events
+
+__all__ = [
+    "ConnectionReport",
+    "EventPage",
+    "EventReport",
+    "all_connections",
+    "connection",
+    "connections_of",
+    "event",
+    "events",
+    "row_of",
+]

@@ -1,0 +1,109 @@
+"""How a connection stands: its state in words, what waits, what fails, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from processor.domain.catalogue import Words, words
+from processor.domain.connection import ConnectionState
+from processor.domain.event import UNSETTLED, EventStatus
+from processor.domain.plan import MemberState
+from processor.errors import NotFound
+from processor.kit import Kit
+from processor.report.standing import Standing, label_of, line_of, state_of
+from processor.store import connections, inbox, members
+from processor.store.connections import ConnectionRow
+from processor.store.inbox import EventFilter
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReport:
+    """A connection as it stands. `state` is what people see, which may say more than the stored one;
+    `problem` is what it waits for, by its catalogue code and in words."""
+
+    row: ConnectionRow
+    state: ConnectionState
+    label: str
+    line: str
+    members: Mapping[MemberState, int]
+    events: Mapping[EventStatus, int]
+    waiting: int
+    oldest_waiting_at: datetime | None
+    problem_code: str | None
+    problem: Words | None
+
+
+def row_of(kit: Kit, connection_id: str, account_id: str | None) -> ConnectionRow:
+    """Return the connection's row. Raises NotFound for one that is not there or is another account's."""
+    with kit.store.read() as c:
+        return _row(c, connection_id, account_id)
+
+
+def connection(kit: Kit, connection_id: str, account_id: str | None) -> ConnectionReport:
+    """Return how one connection stands. Raises NotFound, also for another account's."""
+    with kit.store.read() as c:
+        return _report(c, _row(c, connection_id, account_id), kit.now())
+
+
+def connections_of(kit: Kit, account_id: str) -> list[ConnectionReport]:
+    """Return how the account's connections stand, removed ones too, oldest first; none for an account that
+    is not known."""
+    now = kit.now()
+    with kit.store.read() as c:
+        return [_report(c, row, now) for row in connections.for_account(c, account_id)]
+
+
+def all_connections(kit: Kit) -> list[ConnectionReport]:
+    """Return every account's connections that were not removed. Raises StoreDown."""
+    with kit.store.read() as c:
+        rows = [row for row in connections.all(c) if row.state != ConnectionState.REMOVED]
+        return [_report(c, row, kit.now()) for row in rows]
+
+
+def all_connections(kit: Kit) -> list[ConnectionReport]:
+    """Return how every connection stands, removed ones too, oldest first."""
+    now = kit.now()
+    with kit.store.read() as c:
+        return [_report(c, row, now) for row in connections.all(c)]
+
+
+def _row(c: Connection, connection_id: str, account_id: str | None) -> ConnectionRow:
+    row = connections.get(c, connection_id)
+    if row is None or account_id not in {None, row.account_id}:
+        raise NotFound(f"There is no connection “{connection_id}”.")
+    return row
+
+
+def _report(c: Connection, row: ConnectionRow, now: datetime) -> ConnectionReport:
+    of_members = members.counts(c, row.id)
+    of_events = inbox.counts(c, row.id)
+    oldest = inbox.find(c, EventFilter(connection_id=row.id, statuses=UNSETTLED), limit=1, newest_first=False)
+    member_due_at = members.oldest_due(c, now, row.id)
+    since = [at for at in (*(event.received_at for event in oldest), member_due_at) if at is not None]
+    code = row.problem_code or next((event.code for event in oldest), None)
+    because = words(code, audience=row.audience_name) if code else None
+    standing = Standing(
+        waiting=sum(of_events[status] for status in UNSETTLED) + of_members[MemberState.WAITING],
+        oldest_waiting_at=min(since, default=None),
+        failing=of_members[MemberState.FAILING],
+        synced=of_members[MemberState.IN_SYNC],
+        last_full_sweep_at=row.last_full_sweep_at,
+        because=because.title if because else None,
+    )
+    state = state_of(ConnectionState(row.state), standing, now)
+    return ConnectionReport(
+        row=row,
+        state=state,
+        label=label_of(state, standing),
+        line=line_of(state, standing, now),
+        members=of_members,
+        events=of_events,
+        waiting=standing.waiting,
+        oldest_waiting_at=standing.oldest_waiting_at,
+        problem_code=row.problem_code,
+        problem=because if row.problem_code else None,
+    )
