@@ -54,8 +54,8 @@ class Control:
         """Closes the connections."""
         self._http.close()
 
-    def _call(self, method: str, path: str, body: Any = None, **params: Any) -> Json:
-        answer = self._http.request(method, path, json=body, params=params or None)
+    def _call(self, verb: str, path: str, body: Any = None, params: Json | None = None) -> Json:
+        answer = self._http.request(verb, path, json=body, params=params)
         if answer.is_error:
             raise httpx.HTTPStatusError(answer.text, request=answer.request, response=answer)
         found: Json = answer.json() if answer.content else {}
@@ -250,24 +250,24 @@ class Control:
 
     def requests(self, limit: int = 1000, **wanted: Any) -> list[Json]:
         """The last API calls, oldest first; `wanted`: method, template, path, status, account, batch."""
-        found: list[Json] = self._call("GET", "/requests", limit=limit, **wanted)["requests"]
+        found: list[Json] = self._call("GET", "/requests", params={"limit": limit, **wanted})["requests"]
         return found
 
     def calls(self, account: str = "") -> dict[str, int]:
         """Exact number of API calls by "METHOD template", whatever their status."""
         counts: dict[str, int] = {}
-        for row in self._call("GET", "/requests", limit=0, account=account)["counts"]:
+        for row in self._call("GET", "/requests", params={"limit": 0, "account": account})["counts"]:
             name = f"{row['method']} {row['template']}"
             counts[name] = counts.get(name, 0) + int(row["count"])
         return counts
 
     def most_in_flight(self, account_id: str) -> int:
         """The most API calls of one account that ran at the same time."""
-        return int(self._call("GET", "/requests", limit=0)["most_in_flight"].get(account_id, 0))
+        return int(self._call("GET", "/requests", params={"limit": 0})["most_in_flight"].get(account_id, 0))
 
     def leaks(self) -> list[str]:
         """Paths outside the API that were asked for with an Authorization header."""
-        found: list[str] = self._call("GET", "/requests", limit=0)["leaks"]
+        found: list[str] = self._call("GET", "/requests", params={"limit": 0})["leaks"]
         return found
 
     def forget_requests(self) -> None:
@@ -276,12 +276,14 @@ class Control:
 
     def deliveries(self, list_id: str = "", limit: int = 1000) -> list[Json]:
         """The last webhooks sent, oldest first, each with its body, state and attempts."""
-        found: list[Json] = self._call("GET", "/deliveries", limit=limit, list_id=list_id)["deliveries"]
+        found: list[Json] = self._call("GET", "/deliveries", params={"limit": limit, "list_id": list_id})[
+            "deliveries"
+        ]
         return found
 
     def delivery_counts(self) -> dict[str, int]:
         """How many webhooks were delivered, failed, dropped, gone, and wait."""
-        counts: dict[str, int] = self._call("GET", "/deliveries", limit=0)["counts"]
+        counts: dict[str, int] = self._call("GET", "/deliveries", params={"limit": 0})["counts"]
         return counts
 
     def forget_deliveries(self) -> None:

@@ -136,7 +136,7 @@ class Courier:
     def log(self, limit: int, list_id: str = "") -> list[dict[str, Any]]:
         """The last deliveries, oldest first."""
         found = [delivery for delivery in self._log if not list_id or delivery.list_id == list_id]
-        return [delivery.document() for delivery in found[-limit:]]
+        return [delivery.document() for delivery in (found[-limit:] if limit else [])]
 
     def counts(self) -> dict[str, int]:
         """How many deliveries ended in which state, and how many are on their way."""

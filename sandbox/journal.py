@@ -53,7 +53,7 @@ class Journal:
             for seen in self._ring
             if all(str(getattr(seen, name)) == value for name, value in wanted.items())
         ]
-        return found[-limit:]
+        return found[-limit:] if limit else []
 
     def counts(self, account: str = "") -> list[dict[str, Any]]:
         """One row for each method, template and status, with its count."""

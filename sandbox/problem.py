@@ -162,8 +162,11 @@ _NAMED = (
 
 def named(name: str) -> Problem | None:
     """The error that `X-Trigger-Error: name` asks for; spelling is taken loosely. None if there is none."""
-    wanted = _plain(name)
-    return next((problem for problem in _NAMED if _plain(problem.title) == wanted), None)
+    for known in _NAMED:
+        if _plain(known.title) == _plain(name):
+            # A fresh one each time: an exception that is raised twice drags its first traceback along.
+            return Problem(known.status, known.title, known.detail, headers=known.headers)
+    return None
 
 
 def _plain(text: str) -> str:

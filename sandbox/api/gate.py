@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import inspect
 import json
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from sandbox.world import World
 
 PROBLEM_TYPE = "application/problem+json; charset=utf-8"
 JSON_TYPE = "application/json; charset=utf-8"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,9 @@ async def _reply(world: World, asked: Asked, match: Match, account: Account | No
         return _broken(rule, request_id) if rule else _reply_of(done, request_id)
     except Problem as error:
         return problem_reply(error, request_id)
+    except Exception:
+        _log.exception("the sandbox failed at %s %s", asked.method, match.template)
+        return problem_reply(problem.internal(), request_id)
 
 
 async def _suffer(world: World, asked: Asked, account: Account | None) -> Rule | None:
@@ -118,7 +122,7 @@ async def _suffer(world: World, asked: Asked, account: Account | None) -> Rule |
 async def _carry_out(world: World, asked: Asked, match: Match, account: Account | None) -> Answer:
     account = _let_in(asked, account)
     if asked.trigger and (wanted := problem.named(asked.trigger)):
-        raise copy.copy(wanted)
+        raise wanted
     handler = match.handler(asked.method)
     if asked.method != "GET" and not account.may(_role_needed(match.template)):
         raise problem.forbidden()

@@ -92,12 +92,14 @@ async def gallery(request: Request) -> Response:
 
 async def upload(request: Request) -> Response:
     """POST /accounts/{account_id}/gallery."""
-    about, form = account_of(request), await request.form()
-    sent = form.get("file")
-    if not isinstance(sent, UploadFile) or not sent.filename:
-        return back(f"/accounts/{about.id}/gallery", "Choose a file first.")
+    about = account_of(request)
+    async with request.form() as form:
+        sent = form.get("file")
+        if not isinstance(sent, UploadFile) or not sent.filename:
+            return back(f"/accounts/{about.id}/gallery", "Choose a file first.")
+        name, data = sent.filename, await sent.read()
     try:
-        file = await keep(world_of(request), about, sent.filename, await sent.read())
+        file = await keep(world_of(request), about, name, data)
     except Problem as error:
         return back(f"/accounts/{about.id}/gallery", words(error))
     return back(f"/accounts/{about.id}/gallery", f"{file.name} is in the gallery.")
