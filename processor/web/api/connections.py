@@ -1,0 +1,97 @@
+"""Connections of an account, the links that make them, and their audiences."""
+
+from __future__ import annotations
+
+from processor import connect, report
+from processor.web.api.operation import Call, Nothing, Operation, Reply
+from processor.web.models.connection import (
+    AudiencesAnswer,
+    ConnectionAnswer,
+    ConnectionAsked,
+    ConnectionsAnswer,
+    ConnectLinkAnswer,
+    audience_answer,
+    connection_answer,
+)
+
+ONE = "/v1/connections/{connection}"
+LINKS = "/v1/accounts/{account}/connect-links"
+
+
+def list_all(call: Call[Nothing, None]) -> Reply:
+    """Tell how all connections of an account stand."""
+    found = report.connections_of(call.kit, call.path["account"])
+    return Reply(ConnectionsAnswer(connections=[connection_answer(one) for one in found]))
+
+
+def make_link(call: Call[Nothing, None]) -> Reply:
+    """Make a link that lets one browser, once, connect Mailchimp."""
+    expires_at = call.kit.now() + connect.LINK_TTL
+    url = connect.make_link(call.kit, call.path["account"])
+    return Reply(ConnectLinkAnswer(url=url, expires_at=expires_at), 201)
+
+
+def get(call: Call[Nothing, None]) -> Reply:
+    """Tell how one connection stands."""
+    return _stands(call, call.path["connection"])
+
+
+def audiences(call: Call[Nothing, None]) -> Reply:
+    """Ask Mailchimp which audiences there are to choose from."""
+    found = connect.audiences(call.kit, call.path["connection"])
+    return Reply(AudiencesAnswer(audiences=[audience_answer(one) for one in found]))
+
+
+def change(call: Call[Nothing, ConnectionAsked]) -> Reply:
+    """Choose the audience, and begin the first sync."""
+    connect.choose_audience(call.kit, call.path["connection"], call.body.audience_id)
+    return _stands(call, call.path["connection"])
+
+
+def _stands(call: Call[Nothing, ConnectionAsked] | Call[Nothing, None], connection_id: str) -> Reply:
+    return Reply(connection_answer(report.connection(call.kit, connection_id, call.caller.account_id)))
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/v1/accounts/{account}/connections",
+        "listConnections",
+        "List an account's connections",
+        handler=list_all,
+        answers={200: ConnectionsAnswer},
+    ),
+    Operation(
+        "POST",
+        LINKS,
+        "makeConnectLink",
+        "Make a link to connect Mailchimp",
+        handler=make_link,
+        answers={201: ConnectLinkAnswer},
+        description="Send the customer's browser there. It works once, for 15 minutes.",
+    ),
+    Operation(
+        "GET", ONE, "readConnection", "Read a connection", handler=get, answers={200: ConnectionAnswer}
+    ),
+    Operation(
+        "PATCH",
+        ONE,
+        "changeConnection",
+        "Choose a connection's audience",
+        handler=change,
+        body=ConnectionAsked,
+        answers={200: ConnectionAnswer},
+        refusals=(400, 409, 413, 502),
+        description="Maps the fields, registers our webhook and begins the first sync. Safe to repeat.",
+    ),
+    Operation(
+        "GET",
+        f"{ONE}/audiences",
+        "listAudiences",
+        "List the audiences to choose from",
+        handler=audiences,
+        answers={200: AudiencesAnswer},
+        refusals=(409, 502),
+        description="Asks Mailchimp.",
+    ),
+)

@@ -1,0 +1,100 @@
+"""Serves operations: authenticates, reads, lets the handler call its verb in a thread, and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from processor import report
+from processor.errors import Invalid
+from processor.kit import Kit
+from processor.web.api.asked import Refused, body_of, checked, parse, query_of
+from processor.web.api.operation import Call, Operation, Reply
+from processor.web.auth import Caller, Unauthenticated, caller_of
+from processor.web.models.kinds import ID_LENGTH
+from processor.web.problem import Problem
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+def route(kit: Kit, path: str, operations: Sequence[Operation]) -> Route:
+    """Return the route that serves all operations of one address."""
+    by_method = {operation.method: operation for operation in operations}
+
+    async def serve(request: Request) -> Response:
+        # Starlette lets HEAD through where there is a GET.
+        operation = by_method["GET" if request.method == "HEAD" else request.method]
+        return await _answer(kit, operation, request)
+
+    return Route(path, serve, methods=list(by_method), name=operations[0].name)
+
+
+async def _answer(kit: Kit, operation: Operation, request: Request) -> Response:
+    try:
+        caller = await run_in_threadpool(_enter, kit, request)
+        raw = b"" if operation.body is None else await body_of(request, kit.settings.body_timeout_seconds)
+        if operation.async_handler is not None:
+            reply = await operation.async_handler(_call(kit, operation, request, caller, raw))
+        else:
+            reply = await run_in_threadpool(_work, kit, operation, request, caller, raw)
+    except Unauthenticated as error:
+        headers = {"WWW-Authenticate": error.challenge}
+        return Problem(401, str(error), code="unauthenticated", headers=headers)
+    except Refused as error:
+        return _refusal(error.status, str(error), error.errors)
+    except Invalid as error:
+        return _refusal(422, str(error), [(error.field, str(error))] if error.field else [])
+    return _response(reply)
+
+
+def _enter(kit: Kit, request: Request) -> Caller:
+    """Return the caller, inside the fence of whatever account or connection the address names."""
+    caller = caller_of(kit, request.headers.get("authorization"))
+    path = _path(request)
+    if "account" in path:
+        caller.enter(path["account"])
+    if "connection" in path:
+        report.row_of(kit, path["connection"], caller.account_id)
+    return caller
+
+
+def _path(request: Request) -> Mapping[str, str]:
+    path: Mapping[str, str] = request.path_params
+    for name, part in path.items():
+        if not part or len(part) > ID_LENGTH or "\0" in part:
+            message = f"An id has 1 to {ID_LENGTH} characters, and no NUL among them."
+            raise Refused(422, f"{name}: {message}", [(name, message)])
+    return path
+
+
+def _work(kit: Kit, operation: Operation, request: Request, caller: Caller, raw: bytes) -> Reply:
+    assert operation.handler is not None
+    return operation.handler(_call(kit, operation, request, caller, raw))
+
+
+def _call(kit: Kit, operation: Operation, request: Request, caller: Caller, raw: bytes) -> Call[Any, Any]:
+    query = query_of(operation.query, request.query_params.multi_items())
+    body = None if operation.body is None else checked(operation.body, parse(raw))
+    return Call(kit, caller, _path(request), query, body, request.is_disconnected)
+
+
+def _refusal(status: int, message: str, errors: Sequence[tuple[str, str]]) -> Problem:
+    more = {"errors": [{"field": field, "message": said} for field, said in errors]} if errors else {}
+    code = "invalid" if status in {400, 422} else None
+    # What is left of a body that was not read to its end would be taken for the next request.
+    headers = {"Connection": "close"} if status in {408, 413, 415} else {}
+    return Problem(status, message, code=code, headers=headers | NO_STORE, **more)
+
+
+def _response(reply: Reply) -> Response:
+    if reply.problem:
+        return Problem(reply.status, headers=NO_STORE, **reply.problem)
+    if reply.body is None:
+        return Response(status_code=reply.status, headers=NO_STORE)
+    text = reply.body.model_dump_json()
+    return Response(text, reply.status, NO_STORE, media_type="application/json")

@@ -1,0 +1,71 @@
+"""What an operation of the API is: address, shapes and handler, in one value that serves and documents it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from processor.kit import Kit
+from processor.web.auth import Caller
+
+Q = TypeVar("Q")
+B = TypeVar("B")
+
+
+class Nothing(BaseModel):
+    """The operation takes no body, or no query."""
+
+    model_config = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Q, B]):
+    """One call, authenticated and read. `path` holds the address's parts by name."""
+
+    kit: Kit
+    caller: Caller
+    path: Mapping[str, str]
+    query: Q
+    body: B
+    is_gone: Callable[[], Awaitable[bool]]
+    """Whether the caller has hung up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered."""
+
+    body: BaseModel | None = None
+    status: int = 200
+    problem: Mapping[str, Any] = field(default_factory=dict)
+    """With a status of 400 and more: `detail`, `code` and whatever else the problem tells."""
+
+
+Handler = Callable[[Call[Any, Any]], Reply]
+AsyncHandler = Callable[[Call[Any, Any]], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of the API.
+
+    `handler` runs in a thread; `async_handler` on the event loop, for what waits. `answers` are the shapes by
+    status; problems are documented by `refusals`, and 401, 404, 422 and 503 for all.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    handler: Handler | None = None
+    async_handler: AsyncHandler | None = None
+    query: type[BaseModel] = Nothing
+    body: type[BaseModel] | None = None
+    answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    refusals: tuple[int, ...] = ()
+    description: str = ""
+    is_open: bool = False
+    """Whether it needs no key."""
