@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from processor.domain.catalogue import Words, words
 from processor.domain.connection import ConnectionState
 from processor.domain.event import UNSETTLED, EventStatus
@@ -15,7 +13,7 @@ from processor.domain.plan import MemberState
 from processor.errors import NotFound
 from processor.kit import Kit
 from processor.report.standing import Standing, label_of, line_of, state_of
-from processor.store import connections, inbox, members
+from processor.store import Connection, connections, inbox, members
 from processor.store.connections import ConnectionRow
 from processor.store.inbox import EventFilter
 
@@ -62,13 +60,6 @@ def all_connections(kit: Kit) -> list[ConnectionReport]:
     with kit.store.read() as c:
         rows = [row for row in connections.all(c) if row.state != ConnectionState.REMOVED]
         return [_report(c, row, kit.now()) for row in rows]
-
-
-def all_connections(kit: Kit) -> list[ConnectionReport]:
-    """Return how every connection stands, removed ones too, oldest first."""
-    now = kit.now()
-    with kit.store.read() as c:
-        return [_report(c, row, now) for row in connections.all(c)]
 
 
 def _row(c: Connection, connection_id: str, account_id: str | None) -> ConnectionRow:
