@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import httpx
-from sqlalchemy import Connection
 
 from processor import hook
 from processor.broker import SWEEP
@@ -22,7 +21,7 @@ from processor.mailchimp import oauth
 from processor.mailchimp.audiences import Audience
 from processor.mailchimp.oauth import Grant
 from processor.seals import token_bind
-from processor.store import accounts, connections, links, oauth_states
+from processor.store import Connection, accounts, connections, links, oauth_states
 from processor.store.connections import Columns, ConnectionRow
 from processor.store.connections import Grant as StoredGrant
 from processor.store.ids import new_id

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from processor.broker import PUSH
 from processor.domain.connection import LEAVING, ConnectionState
 from processor.domain.contact import Contact
 from processor.domain.edit import LEFT, ContactPatch, Edit, contact_json, edit, what_json
 from processor.errors import BothwaysError, Invalid, NotFound
 from processor.kit import Kit
-from processor.store import accounts, changes, connections, contacts, members
+from processor.store import Connection, accounts, changes, connections, contacts, members
 from processor.store.changes import Change, Origin
 
 MOST_AT_ONCE = 500

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from processor.broker import PUSH, SWEEP
 from processor.converge import Cause, Outcome, Sighting, Verdict, converge
 from processor.domain.connection import LIVE, ConnectionState
@@ -24,7 +22,7 @@ from processor.kit import Kit
 from processor.log import bind, say
 from processor.look import OVERLAP, PAGE, Question, look_again, look_up, pages
 from processor.mailchimp.client import Mailchimp
-from processor.store import connections, contacts, members
+from processor.store import Connection, connections, contacts, members
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
 from processor.turn import Turn, turn

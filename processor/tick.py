@@ -10,12 +10,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from processor.broker import PROCESS, PUSH, SWEEP
 from processor.kit import Kit
 from processor.log import say
-from processor.store import connections, inbox, leases, liveness, members
+from processor.store import Connection, connections, inbox, leases, liveness, members
 
 logger = logging.getLogger(__name__)
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection
-
 from processor.converge.meet import meet
 from processor.converge.sighting import Cause, Outcome, Sighting, Verdict
 from processor.converge.table import Table
 from processor.kit import Kit
+from processor.store import Connection
 from processor.store.connections import ConnectionRow
 
 __all__ = ["Cause", "Outcome", "Sighting", "Verdict", "converge"]

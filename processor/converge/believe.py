@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from processor.converge.sighting import Cause, Sighting
 from processor.converge.table import Table
 from processor.domain.contact import Consent, ConsentStatus, MemberStatus
 from processor.domain.edit import LEFT, carry_out
 from processor.domain.plan import ContactChange
 from processor.kit import Kit
+from processor.store import Connection
 from processor.store.connections import ConnectionRow
 
 

@@ -175,7 +175,7 @@ def _seen(row: MemberRow, member: Member | None) -> MemberRow:
         row,
         member_id=member.id,
         mailchimp_contact_id=member.contact_id or row.mailchimp_contact_id,
-        email_key=email_key(member.email),
+        email_key=email_key(member.email) or None,  # contacts of SMS have none
         status=member.status,
         seen_at=member.last_changed or row.seen_at,
         seen_digest=digest(member),

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from processor.converge.sighting import Cause, Sighting
 from processor.domain.contact import Contact, Member, email_key
 from processor.domain.edit import Edit, contact_json, what_json
 from processor.errors import Conflict
-from processor.store import changes, contacts, members
+from processor.store import Connection, changes, contacts, members
 from processor.store.changes import Change, Origin
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
@@ -73,7 +71,7 @@ class Rows:
 
 def _names(row: MemberRow) -> list[tuple[str, object]]:
     names = [("id", row.id or None), ("contact", row.mailchimp_contact_id), ("hash", row.member_id)]
-    return [name for name in (*names, ("address", row.email_key)) if name[1] is not None]
+    return [name for name in (*names, ("address", row.email_key)) if name[1]]
 
 
 class Table:

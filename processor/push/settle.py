@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from processor.domain import retry
 from processor.domain.contact import Contact
 from processor.domain.plan import Exclusion, MemberState
 from processor.errors import MailchimpError
 from processor.kit import Kit
-from processor.store import contacts, members
+from processor.store import Connection, contacts, members
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
 

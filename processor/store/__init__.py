@@ -26,6 +26,8 @@ again.
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from processor.store.engine import Store, open_store
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Connection", "Store", "open_store"]
