@@ -75,16 +75,23 @@ def _as_text(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int | float | Decimal):
         number = _as_number(value)
-        return str(value) if number is None else str(number)
+        return _described(value) if number is None else str(number)
     if isinstance(value, date):
         return value.isoformat()
     return None
 
 
+def _described(value: Any) -> str:
+    try:
+        return scrub(str(value))
+    except (ValueError, RecursionError):  # more digits, or more levels, than Python prints
+        return ""
+
+
 def _plain(_rule: FieldRule, value: Any) -> Comparable:
     text = _as_text(value)
     if text is None:
-        return Comparable(scrub(str(value)), "it is not a single value")
+        return Comparable(_described(value), "it is not a single value")
     return Comparable(text or None)
 
 
@@ -106,7 +113,9 @@ def _as_number(value: Any) -> int | float | None:
         value = float(value) if re.search(r"[.eE]", value) else int(value) if len(value) < 20 else math.inf
     elif not isinstance(value, int | float | Decimal):
         return None
-    if not math.isfinite(value) or abs(value) > NUMBER_LIMIT:
+    if isinstance(value, Decimal) and not value.is_finite():
+        return None
+    if abs(value) > NUMBER_LIMIT or not math.isfinite(value):
         return None
     return int(value) if value == int(value) else float(value)
 
