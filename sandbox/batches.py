@@ -104,7 +104,7 @@ class BatchRunner:
         for hook in account.batches.hooks.values():
             if hook.enabled:
                 raw = payload.form(pairs)
-                self._world.courier.send(hook, "", "batch_operation_completed", raw, None)
+                self._world.courier.send(hook, "", "batch_operation_completed", raw)
 
 
 def packed(results: list[dict[str, Any]]) -> bytes:

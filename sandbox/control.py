@@ -153,7 +153,8 @@ class Control:
 
     def member(self, list_id: str, email: str) -> Json | None:
         """One member as `members` shows them."""
-        return self.members(list_id).get(email.lower())
+        found = self._call("GET", f"/lists/{list_id}/members", params={"email": email})["members"]
+        return found[0] if found else None
 
     def act(self, list_id: str, act: str, email: str, **more: Any) -> Json | None:
         """Lets something happen to a member; see `sandbox.control_acts.act`. The member after it, or None."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +16,7 @@ from sandbox.faults import Rule
 from sandbox.problem import Problem
 from sandbox.state.account import ROLES, Account
 from sandbox.state.audience import Audience
+from sandbox.state.member import Member
 from sandbox.world import Client, World
 
 Body = dict[str, Any]
@@ -129,10 +130,13 @@ def put_members(world: World, request: Request, body: Body) -> Any:
 
 
 def members(world: World, request: Request, _: Body) -> Any:
-    """All members of an audience, archived ones too, in one answer."""
+    """All members of an audience, archived ones too, in one answer; or the one named by `email`."""
     audience = _audience_of(world, request)
+    found: Iterable[Member | None] = audience.members
+    if email := request.query_params.get("email"):
+        found = [audience.members.by_email(email)]
     return {
-        "members": [bulk.snapshot(audience, member) for member in audience.members],
+        "members": [bulk.snapshot(audience, member) for member in found if member],
         "forgotten": sorted(known.hex() for known in audience.forgotten),
     }
 

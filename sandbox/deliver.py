@@ -31,7 +31,11 @@ class Target(Protocol):
 
 @dataclass(slots=True)
 class Delivery:
-    """One event on its way to one URL. `state`: waiting, delivered, failed, dropped or gone (410)."""
+    """One event on its way to one URL.
+
+    `state`: waiting, delivered, failed (retries used up), dropped (by a fault), gone (answered 410, or the
+    webhook was deleted before a retry). `round` tells whether it is from before a reset.
+    """
 
     id: str
     target: Target
@@ -40,6 +44,8 @@ class Delivery:
     raw: bytes
     raised_seconds: float
     on_gone: Callable[[], None] | None = None
+    wanted: Callable[[], bool] | None = None
+    round: int = 0
     state: str = "waiting"
     attempts: list[dict[str, Any]] = field(default_factory=list)
 
@@ -66,7 +72,7 @@ class Courier:
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
         self._log: deque[Delivery] = deque(maxlen=KEPT)
         self._counts: Counter[str] = Counter()
-        self._open = 0
+        self._open = self._round = 0
         self._settled = asyncio.Event()
         self._settled.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,12 +100,24 @@ class Courier:
             await self._client.aclose()
 
     def send(
-        self, target: Target, list_id: str, kind: str, raw: bytes, on_gone: Callable[[], None] | None
+        self,
+        target: Target,
+        list_id: str,
+        kind: str,
+        raw: bytes,
+        *,
+        on_gone: Callable[[], None] | None = None,
+        wanted: Callable[[], bool] | None = None,
     ) -> None:
-        """Takes a delivery in; faults decide whether it is dropped, doubled or held back."""
+        """Takes a delivery in; faults decide whether it is dropped, doubled or held back.
+
+        `on_gone` is called after a 410. Where `wanted` says no before a retry, there is none.
+        """
         for copy in range(2 if self._ids.chance(self.post.repeat) else 1):
             now = self._clock.now_seconds()
-            delivery = Delivery(self._ids.hex(16), target, list_id, kind, raw, now, on_gone)
+            delivery = Delivery(
+                self._ids.hex(16), target, list_id, kind, raw, now, on_gone, wanted, self._round
+            )
             self._log.append(delivery)
             if copy == 0 and self._ids.chance(self.post.drop):
                 self._count(delivery, "dropped")
@@ -147,6 +165,12 @@ class Courier:
         self._log.clear()
         self._counts.clear()
 
+    def abandon(self) -> None:
+        """Gives up what is on its way: nothing of it is tried again."""
+        self._round += 1
+        self._open = 0
+        self._settled.set()
+
     # -- inside
 
     def _hold_seconds(self) -> float:
@@ -173,7 +197,14 @@ class Courier:
     async def _carry(self) -> None:
         while True:
             delivery = await self._queue.get()
-            self._judge(delivery, await self._attempt(delivery.target, delivery.raw))
+            if delivery.round != self._round:
+                continue
+            if delivery.attempts and delivery.wanted is not None and not delivery.wanted():
+                self._end(delivery, "gone")
+                continue
+            attempt = await self._attempt(delivery.target, delivery.raw)
+            if delivery.round == self._round:
+                self._judge(delivery, attempt)
 
     async def _attempt(self, target: Target, raw: bytes) -> dict[str, Any]:
         assert self._client is not None, "the courier was not started"
@@ -186,7 +217,7 @@ class Courier:
             async with asyncio.timeout(self.post.timeout_seconds):
                 answer = await self._client.post(target.url, content=raw, headers=headers, timeout=None)
             status = answer.status_code
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as failure:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as failure:
             error = type(failure).__name__
         took_ms = round((self._clock.now_seconds() - began) * 1000, 1)
         return {"at": iso(int(began)), "status": status, "error": error, "duration_ms": took_ms}

@@ -73,10 +73,14 @@ class World:
 
     def reset(self) -> None:
         """Empties everything: accounts, faults, logs and the clock's offset."""
+        for account in self.accounts.values():
+            for batch in account.batches.by_id.values():
+                batch.stopped = True
         for kept in (self.accounts, self.grants, self.clients, self.codes):
             kept.clear()
         self.leaks.clear()
         self.journal.clear()
+        self.courier.abandon()
         self.courier.clear()
         self.mend()
         self.clock.offset_seconds = 0.0
@@ -211,4 +215,6 @@ class World:
             audience.hooks.pop(hook.id, None)
             self.dirty = True
 
-        self.courier.send(hook, audience.id, kind, raw, gone)
+        self.courier.send(
+            hook, audience.id, kind, raw, on_gone=gone, wanted=lambda: hook.id in audience.hooks
+        )

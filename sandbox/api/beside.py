@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox import clock, problem
 from sandbox.api.call import NO_CONTENT, Answer, Call
-from sandbox.api.members import member_of
+from sandbox.api.members import hashed_member_of, member_of
 from sandbox.clock import iso
 from sandbox.state import address
 from sandbox.state.audience import Audience, Note
@@ -15,14 +15,16 @@ from sandbox.state.member import Member
 
 def notes(call: Call) -> Answer:
     """GET the notes, newest first."""
-    audience, member = _both(call)
+    audience = call.audience()
+    member = hashed_member_of(call, audience)
     items = [_note_view(call, audience, member, note) for note in reversed(audience.beside_of(member).notes)]
     return call.listed("notes", items, f"{_path(audience, member)}/notes", **_whose(audience, member))
 
 
 def create_note(call: Call) -> Answer:
     """POST a note."""
-    audience, member = _both(call)
+    audience = call.audience()
+    member = hashed_member_of(call, audience)
     now = call.world.clock.second()
     made = Note(call.world.ids.number(1, 2**31), str(call.required("note")["note"]), now, now)
     audience.beside_of(member).notes.append(made)

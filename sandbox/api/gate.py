@@ -52,7 +52,7 @@ class Reply:
 
 
 async def answer(world: World, asked: Asked) -> Reply:
-    """The reply to one request. It never raises: a failure of the sandbox is a 500 as Mailchimp has them."""
+    """The reply to one request. Never raises: a failure of the sandbox is a 500 as Mailchimp has them."""
     request_id = world.ids.uuid()
     match = ROUTER.match(asked.path)
     account = _account(world, asked)
@@ -97,7 +97,11 @@ async def _reply(world: World, asked: Asked, match: Match, account: Account | No
         if rule and not rule.after:
             return _broken(rule, request_id)
         done = await _carry_out(world, asked, match, account)
-        return _broken(rule, request_id) if rule else _reply_of(done, request_id)
+        if rule and rule.hang:
+            await world.faults.held(rule)
+        elif rule:
+            return _broken(rule, request_id)
+        return _reply_of(done, request_id)
     except Problem as error:
         return problem_reply(error, request_id)
     except Exception:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sandbox import problem
 from sandbox.api.call import NO_CONTENT, Answer, Call
 from sandbox.api.member_view import view
-from sandbox.state import acts, wish
+from sandbox.state import acts, address, wish
 from sandbox.state.acts import Outcome
 from sandbox.state.audience import Audience
 from sandbox.state.member import STATUSES, Member
@@ -69,7 +69,7 @@ def archive(call: Call) -> Answer:
 def forget(call: Call) -> Answer:
     """POST actions/delete-permanent."""
     audience = call.audience()
-    notices = acts.forget(audience, member_of(call, audience))
+    notices = acts.forget(audience, hashed_member_of(call, audience))
     call.world.tell(audience, notices, "api")
     return NO_CONTENT
 
@@ -78,6 +78,18 @@ def member_of(call: Call, audience: Audience) -> Member:
     """The member that the path names, by hash, address or contact_id. Raises Problem 404."""
     found = audience.members.find(call.params["subscriber_hash"])
     if found is None:
+        raise problem.not_found()
+    return found
+
+
+def hashed_member_of(call: Call, audience: Audience) -> Member:
+    """The member that the path names by hash. Raises Problem 404.
+
+    For tags, notes and deletion for good the specification names nothing but the MD5 hash; whoever sends an
+    address or a contact_id there relies on what nobody promised.
+    """
+    found = member_of(call, audience)
+    if address.digest(found.email).hex() != call.params["subscriber_hash"].lower():
         raise problem.not_found()
     return found
 

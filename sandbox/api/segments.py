@@ -7,7 +7,7 @@ from typing import Any
 from sandbox import problem
 from sandbox.api.call import NO_CONTENT, Answer, Call
 from sandbox.api.member_view import view as member_view
-from sandbox.api.members import member_of
+from sandbox.api.members import hashed_member_of
 from sandbox.clock import iso
 from sandbox.problem import Problem
 from sandbox.state import acts
@@ -122,7 +122,7 @@ def drop_member(call: Call) -> Answer:
     """DELETE a member from a segment; the member stays in the audience."""
     audience = call.audience()
     segment = _segment(call, audience)
-    acts.retag(audience, member_of(call, audience), {segment.name: False}, call.occasion())
+    acts.retag(audience, hashed_member_of(call, audience), {segment.name: False}, call.occasion())
     return NO_CONTENT
 
 

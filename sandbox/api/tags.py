@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox import problem
 from sandbox.api.call import NO_CONTENT, Answer, Call
-from sandbox.api.members import member_of
+from sandbox.api.members import hashed_member_of, member_of
 from sandbox.clock import iso
 from sandbox.state import acts
 
@@ -26,7 +26,7 @@ def of_member(call: Call) -> Answer:
 def change(call: Call) -> Answer:
     """POST: 204 for archived members too, and for no tags at all (recorded); no webhook tells of it."""
     audience, body = call.audience(), call.document()
-    member = member_of(call, audience)
+    member = hashed_member_of(call, audience)
     sent = body.get("tags")
     if not isinstance(sent, list):
         raise problem.invalid_field("", "Required fields were not provided: tags")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -49,6 +50,10 @@ class House:
     api: httpx.Client
     control: Control
     url: str
+
+    def hashed(self, email: str, rest: str = "") -> str:
+        digest = hashlib.md5(email.lower().encode(), usedforsecurity=False).hexdigest()
+        return self.members(f"/{digest}{rest}")
 
     def members(self, rest: str = "") -> str:
         return f"/lists/{self.list.id}/members{rest}"

@@ -117,6 +117,15 @@ def test_a_hanging_call_holds_its_place_until_mended(house: House) -> None:
     assert house.control.most_in_flight(house.account) == 2
 
 
+def test_a_call_can_hang_after_its_work_was_done(house: House) -> None:
+    """The caller's time-out says nothing about what happened."""
+    house.control.hang(after=True, method="POST")
+    body = {"email_address": "jo@maple-street.test", "status": "subscribed"}
+    with pytest.raises(httpx.ReadTimeout):
+        house.api.post(house.members(), json=body, timeout=0.2)
+    assert house.control.member(house.list.id, "jo@maple-street.test")
+
+
 def test_latency_does_not_block_others(house: House) -> None:
     """Ten slow calls take as long as one."""
     house.control.latency(0.3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -39,7 +40,8 @@ def _live(running: Running) -> tuple[str, str]:
     with _api(running, token) as api:
         photo = {"name": "x.txt", "file_data": base64.b64encode(b"hello").decode()}
         api.post("/file-manager/files", json=photo)
-        api.post(f"/lists/{one.id}/members/jo@maple.test/notes", json={"note": "Called."})
+        digest = hashlib.md5(b"jo@maple.test", usedforsecurity=False).hexdigest()
+        api.post(f"/lists/{one.id}/members/{digest}/notes", json={"note": "Called."})
         location = {"location": {"latitude": 1.5, "longitude": 2.5}}
         api.patch(f"/lists/{one.id}/members/jo@maple.test", json=location)
     return one.id, token

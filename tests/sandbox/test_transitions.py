@@ -23,10 +23,15 @@ def _post(house: House, email: str = JO, status: str = "subscribed", **more: obj
 
 
 def test_a_member_is_found_by_hash_by_address_and_by_contact_id(house: House) -> None:
-    """Every member call takes each of the three."""
+    """Reading and changing take each; tags and deletion for good only what is promised: the hash."""
     made = _post(house)
     for key in (_hash(JO), JO, JO.upper(), made["contact_id"]):
         assert house.api.get(house.members(f"/{key}")).json()["id"] == made["id"]
+    tags = {"tags": [{"name": "x", "status": "active"}]}
+    assert house.api.post(house.members(f"/{JO}/tags"), json=tags).status_code == 404
+    assert house.api.post(house.hashed(JO, "/tags"), json=tags).status_code == 204
+    again = house.api.post(house.hashed(JO, "/tags"), json={"tags": []})
+    assert (again.status_code, again.content) == (204, b"")
 
 
 def test_an_existing_address_is_refused_by_post_without_a_type(house: House) -> None:
@@ -60,7 +65,7 @@ def test_a_write_that_changes_nothing_does_not_bump_last_changed(house: House) -
     house.control.clock(60)
     same = house.api.put(house.members(f"/{JO}"), json={"email_address": JO, "merge_fields": {"FNAME": "Jo"}})
     assert same.json()["last_changed"] == made["last_changed"]
-    house.api.post(house.members(f"/{JO}/tags"), json={"tags": [{"name": "new", "status": "active"}]})
+    house.api.post(house.hashed(JO, "/tags"), json={"tags": [{"name": "new", "status": "active"}]})
     assert house.api.get(house.members(f"/{JO}")).json()["last_changed"] > made["last_changed"]
 
 
@@ -115,7 +120,7 @@ def test_what_is_archived_bounced_or_pending_cannot_be_removed(house: House, sta
 def test_a_forgotten_address_comes_back_by_its_own_sign_up_only(house: House) -> None:
     """delete-permanent: 204, then 404, then refused even as pending, until the contact signs up."""
     _post(house)
-    assert house.api.post(house.members(f"/{_hash(JO)}/actions/delete-permanent")).status_code == 204
+    assert house.api.post(house.hashed(JO, "/actions/delete-permanent")).status_code == 204
     assert house.api.get(house.members(f"/{JO}")).status_code == 404
     for status in ("subscribed", "pending"):
         answer = house.api.post(house.members(), json={"email_address": JO, "status": status})

@@ -231,7 +231,7 @@ def test_a_write_that_changes_nothing_and_a_tag_tell_nobody(house: House, receiv
     house.control.add(house.list.id, JO, merge_fields={"FNAME": "Jo"})
     _listen(house, receiver.url)
     house.api.patch(house.members(f"/{JO}"), json={"merge_fields": {"FNAME": "Jo"}, "vip": True})
-    house.api.post(house.members(f"/{JO}/tags"), json={"tags": [{"name": "x", "status": "active"}]})
+    house.api.post(house.hashed(JO, "/tags"), json={"tags": [{"name": "x", "status": "active"}]})
     house.api.delete(house.members("/nobody@maple-street.test"))
     assert _told(house, receiver) == []
 
@@ -262,6 +262,36 @@ def test_a_delivery_is_lost_when_the_intervals_are_used_up(house: House, receive
     _told(house, receiver)
     assert house.control.delivery_counts() == {"failed": 1, "waiting": 0}
     assert len(receiver.posts) == 3
+
+
+def test_a_deleted_webhook_is_not_tried_again(house: House, receiver: Receiver) -> None:
+    """What waits for its retry goes with it."""
+    house.control.webhooks(retry_intervals_seconds=[0.3])
+    made = _listen(house, receiver.url)
+    receiver.answer = lambda _: 500
+    house.control.add(house.list.id, JO)
+    _until(lambda: len(receiver.posts) == 1)
+    assert house.api.delete(f"/lists/{house.list.id}/webhooks/{made['id']}").status_code == 204
+    _told(house, receiver)
+    assert house.control.delivery_counts() == {"gone": 1, "waiting": 0}
+
+
+def test_a_reset_leaves_nothing_on_its_way(house: House, receiver: Receiver) -> None:
+    """Retries of an hour do not hold up the next test."""
+    _listen(house, receiver.url)
+    receiver.answer = lambda _: 500
+    house.control.add(house.list.id, JO)
+    _until(lambda: len(receiver.posts) == 1)
+    assert house.control.settle(0.1) is False
+    house.control.reset()
+    assert house.control.settle(1) is True
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_a_410_takes_the_webhook_away_at_once(house: House, receiver: Receiver) -> None:
