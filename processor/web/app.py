@@ -1,0 +1,62 @@
+"""The web application: which routes there are, and what every request passes through."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from processor.doorkeeper import Doorkeeper
+from processor.kit import Kit
+from processor.receive import Receiver
+from processor.web import problem, webhooks
+from processor.web.access import Access
+from processor.web.headers import SecurityHeaders
+from processor.web.health import Health
+from processor.web.webhooks import Webhooks
+
+
+def build(kit: Kit, *, routes: Sequence[BaseRoute] = ()) -> Starlette:
+    """Return the application: the webhook endpoint and the health pages, then `routes`.
+
+    Its lifespan starts the receiver's threads and stops them after the last request: what was taken is
+    committed and answered before the process ends. `app.state.kit` and `app.state.receiver` are for routes.
+    """
+    receiver = Receiver(kit.store, kit.bell)
+    doorkeeper = Doorkeeper(kit.store, kit.sealer, kit.now)
+    health = Health(kit, receiver)
+    endpoint = Webhooks(
+        receiver,
+        doorkeeper,
+        kit.now,
+        max_body_bytes=kit.settings.max_body_bytes,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
+        receiver.start()
+        try:
+            yield
+        finally:
+            await receiver.stop()
+            doorkeeper.close()
+            health.close()
+
+    every_route = [endpoint.route(), *health.routes(), *routes]
+    app = Starlette(
+        routes=every_route,
+        middleware=[  # outermost first
+            Middleware(Access, routes=every_route, quiet=webhooks.PATH),
+            Middleware(SecurityHeaders, machines=(webhooks.START,)),
+        ],
+        exception_handlers=dict(problem.HANDLERS),
+        lifespan=lifespan,
+    )
+    # It would answer a webhook's path with a slash at its end by sending the secret back in Location.
+    app.router.redirect_slashes = False
+    app.state.kit = kit
+    app.state.receiver = receiver
+    return app
