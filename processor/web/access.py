@@ -17,6 +17,8 @@ from processor.log import bind, say
 logger = logging.getLogger(__name__)
 
 HEADER = b"x-request-id"
+ID = "bothways.request_id"
+"""Where the scope keeps the request's id."""
 UNMATCHED = "(no route)"
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -30,8 +32,8 @@ def request_ids() -> Callable[[], str]:
 class Access:
     """Gives each request an id (taken from `X-Request-Id` where the proxy sent one) and logs what came of it.
 
-    A success on one of the `quiet` templates is logged at DEBUG: a line for each of thousands of deliveries
-    a second would cost as much as keeping them.
+    A success of the `quiet` route is logged at DEBUG, and its path is told from others before routing: a line
+    and a bound context for each of thousands of deliveries a second would cost as much as keeping them.
     """
 
     def __init__(
@@ -39,12 +41,13 @@ class Access:
         app: ASGIApp,
         *,
         routes: Sequence[BaseRoute],
-        quiet: frozenset[str] = frozenset(),
+        quiet: str = "",
         new_id: Callable[[], str] | None = None,
     ) -> None:
         self._app = app
         self._templates = dict(_templates(routes))
         self._quiet = quiet
+        self._quiet_start = quiet.partition("{")[0] or "(none)"
         self._new_id = new_id or request_ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +56,7 @@ class Access:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id = _given_id(scope) or self._new_id()
+        request_id = scope[ID] = _given_id(scope) or self._new_id()
         header = (HEADER, request_id.encode())
         status = sent_bytes = 0
 
@@ -66,15 +69,18 @@ class Access:
                 sent_bytes += len(message.get("body", b""))
             await send(message)
 
-        with bind(request=request_id):
-            try:
+        try:
+            if scope["path"].startswith(self._quiet_start):
                 await self._app(scope, receive, numbered)
-            finally:
-                self._log(scope, status, sent_bytes, time.perf_counter() - began)
+            else:
+                with bind(request=request_id):
+                    await self._app(scope, receive, numbered)
+        finally:
+            self._log(scope, status, sent_bytes, time.perf_counter() - began)
 
     def _log(self, scope: Scope, status: int, sent_bytes: int, seconds: float) -> None:
         template = self._templates.get(id(scope.get("route")), UNMATCHED)
-        level = logging.DEBUG if status == 200 and template in self._quiet else logging.INFO
+        level = logging.DEBUG if status == 200 and template == self._quiet else logging.INFO
         if not logger.isEnabledFor(level):
             return
         say(
@@ -86,6 +92,7 @@ class Access:
             status=status,
             duration_ms=round(seconds * 1000, 1),
             bytes=sent_bytes,
+            request=scope[ID],
         )
 
 

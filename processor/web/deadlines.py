@@ -1,34 +1,52 @@
 """Uvicorn's HTTP protocol with deadlines for slow senders.
 
-Uvicorn has no time-out for a request's head, none before the first byte, and no bound on the head's size:
-a few hundred sockets that send one byte a minute would hold every place there is. Here a connection is
-closed when a head does not arrive in time, and when a request was answered but its body does not end.
-The time for a body that is being read is the business of whoever reads it.
+Uvicorn has no time-out for a request's head or body, none before the first byte, and no bound on the head's
+size: a few hundred sockets that send one byte a minute would hold every place there is. Here a connection is
+closed when a head does not come in time, when a body does not (after an answer of 408), and when the body of
+a request that is answered already does not end.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 HEAD_SECONDS = 10.0
+BODY_SECONDS = 10.0
 MAX_HEAD_BYTES = 65_536
+
+TOO_SLOW = "bothways.too_slow"
+"""In the scope of a request whose body did not come in time; its application sees the sender leave."""
 
 
 class DeadlineProtocol(HttpToolsProtocol):
-    """One connection. A timer runs only while somebody owes us bytes: a request that comes whole has none."""
+    """One connection. A timer runs only while somebody owes us bytes: a request that comes whole has none.
 
-    head_seconds = HEAD_SECONDS
+    That is why the body's deadline is here and not in the application: a time-out round each read would be
+    a tenth of what receiving a delivery costs.
+    """
 
-    _timer: asyncio.TimerHandle | None = None
-    _in_head = False
-    _head_bytes = 0
+    def __init__(
+        self,
+        *args: Any,
+        head_seconds: float = HEAD_SECONDS,
+        body_seconds: float = BODY_SECONDS,
+        **named: Any,
+    ) -> None:
+        super().__init__(*args, **named)
+        self._head_seconds = head_seconds
+        self._body_seconds = body_seconds
+        self._timer: asyncio.TimerHandle | None = None
+        self._in_head = False
+        self._in_body = False
+        self._head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock: the first head is due."""
         super().connection_made(transport)
-        self._arm()
+        self._arm(self._head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
@@ -39,14 +57,17 @@ class DeadlineProtocol(HttpToolsProtocol):
         """Feed the parser; answer 400 and close where a head that comes in pieces grows too large."""
         was_in_head = self._in_head
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
+        if self.transport.is_closing():
             return
-        if was_in_head:
-            self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self.send_400_response("The request's head is too large.")
-        elif self._timer is None:
-            self._arm()
+        if self._in_head:
+            if was_in_head:
+                self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.send_400_response("The request's head is too large.")
+            elif self._timer is None:
+                self._arm(self._head_seconds)
+        elif self._in_body and self._timer is None:
+            self._arm(self._body_seconds)
 
     def on_message_begin(self) -> None:
         """A head has begun."""
@@ -55,26 +76,22 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is here: from now on the reader of the body watches the time."""
+        """The head is here, the body is due."""
         self._in_head = False
+        self._in_body = True
         self._disarm()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The body has ended. Where the answer went out before it, uvicorn has no timer left: set ours."""
+        self._in_body = False
+        self._disarm()
         super().on_message_complete()
         if self.cycle.response_complete:
-            self._arm()
+            self._arm(self._head_seconds)
 
-    def on_response_complete(self) -> None:
-        """Give a sender that was answered early as long to end its body as it has for a head."""
-        super().on_response_complete()
-        if self.cycle.more_body and not self.transport.is_closing():
-            self._arm()
-
-    def _arm(self) -> None:
-        self._disarm()
-        self._timer = self.loop.call_later(self.head_seconds, self._too_late)
+    def _arm(self, seconds: float) -> None:
+        self._timer = self.loop.call_later(seconds, self._too_late)
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -83,4 +100,10 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def _too_late(self) -> None:
         self._timer = None
+        if self._in_body and not self.cycle.response_started:
+            if self.flow.read_paused:  # it is we who do not read
+                self._arm(self._body_seconds)
+                return
+            self.scope[TOO_SLOW] = True  # type: ignore[literal-required]
+            self.transport.write(STATUS_LINE[408] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()

@@ -19,14 +19,15 @@ PAGES = (
 
 
 class SecurityHeaders:
-    """Adds the headers that the answer does not have itself."""
+    """Adds the headers that the answer does not have itself; not where no browser comes (`machines`)."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, machines: tuple[str, ...] = ()) -> None:
         self._app = app
+        self._machines = machines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and complete the answer's headers."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].startswith(self._machines):
             await self._app(scope, receive, send)
             return
 

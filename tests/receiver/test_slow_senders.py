@@ -65,7 +65,7 @@ def test_dripping_bytes_of_a_head_wins_no_time(server: Running) -> None:
         while time.monotonic() - began < HEAD_SECONDS * 3:
             wire.send(b"X-Drip: 1\r\n")
             time.sleep(HEAD_SECONDS / 8)
-        assert wire.until_closed() == (b"", pytest.approx(0, abs=0.2))
+        assert wire.until_closed()[1] < 0.2
 
 
 def test_the_second_head_of_a_kept_connection_has_the_same_time(server: Running) -> None:

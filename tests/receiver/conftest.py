@@ -1,0 +1,74 @@
+"""The web process under test, on SQLite by default and on PostgreSQL under `-m services`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from processor.kit import Kit
+from processor.store import open_store
+from processor.web.app import build
+from processor.web.server import Running
+from tests.receiver.house import Clock, Rung, make_kit, make_settings
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of the test's own, of either kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'receiver.sqlite3'}"
+        return
+    server = os.environ.get("BOTHWAYS_TEST_POSTGRES")
+    if not server:
+        pytest.skip("BOTHWAYS_TEST_POSTGRES is not set")
+    schema = f"test_{secrets.token_hex(6)}"
+    admin = open_store(server, pool_size=1)
+    with admin.write() as c:
+        c.execute(text(f"CREATE SCHEMA {schema}"))
+    separator = "&" if "?" in server else "?"
+    yield f"{server}{separator}options={quote(f'-csearch_path={schema}')}"
+    with admin.write() as c:
+        c.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    admin.close()
+
+
+@pytest.fixture
+def bell() -> Rung:
+    """The bell of the process under test."""
+    return Rung()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the process under test."""
+    return Clock()
+
+
+@pytest.fixture
+def kit(tmp_path: Path, database_url: str, bell: Rung, clock: Clock) -> Iterator[Kit]:
+    """What the process under test works with."""
+    settings = make_settings(tmp_path, database_url, max_body_bytes=20_000)
+    made = make_kit(settings, bell=bell, now=clock)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def server(kit: Kit) -> Iterator[Running]:
+    """The process under test."""
+    with Running(build(kit), body_seconds=0.5) as running:
+        yield running
+
+
+@pytest.fixture
+def http(server: Running) -> Iterator[httpx.Client]:
+    """A client of the process under test."""
+    with httpx.Client(base_url=server.url, timeout=10) as client:
+        yield client
