@@ -38,5 +38,7 @@ def redeem(kit: Kit, token: str, browser: str) -> str:
     with kit.store.write() as c:
         state = oauth_states.use(c, token, browser, kit.now())
     if state is None or state.connection_id is None:
-        raise Invalid("This page was sent already, is too old, or was opened elsewhere.")
+        raise Invalid(
+            "This page is too old, or was sent already (then the first time counts), or was opened elsewhere."
+        )
     return state.connection_id

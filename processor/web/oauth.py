@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import httpx
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from processor import choice, connect, report
-from processor.errors import BothwaysError, Invalid, MailchimpError
+from processor.domain.connection import ConnectionState
+from processor.errors import BothwaysError, Conflict, Invalid, MailchimpError
 from processor.kit import Kit
 from processor.log import say
 from processor.mailchimp.audiences import Audience
@@ -25,6 +27,7 @@ from processor.web.pages import page
 logger = logging.getLogger(__name__)
 
 AUDIENCE_PATH = "/connect/audience"
+FORM = "application/x-www-form-urlencoded"
 MAX_FORM_BYTES = 16_384
 OWN_FORMS = frozenset({"same-origin", "none"})
 """`Sec-Fetch-Site` of a form of ours. Not `Origin`: with `Referrer-Policy: no-referrer` it is `null`."""
@@ -50,7 +53,7 @@ class ConnectPages:
 
     async def begin(self, request: Request) -> Response:
         """Use the link up and send the browser to Mailchimp."""
-        if request.method == "HEAD":  # what previews links must not use them up
+        if request.method == "HEAD":  # whatever previews links must not use them up
             return HTMLResponse()
         begun = await run_in_threadpool(connect.begin, self._kit, request.query_params.get("link", ""))
         headers = {"Cache-Control": "no-store"}
@@ -71,7 +74,7 @@ class ConnectPages:
             browser=request.cookies.get(self.cookie, ""),
             code=asked.get("code"),
         )
-        if connection.audience_id is not None:
+        if connection.state != ConnectionState.SETUP:  # a connection that was granted anew goes on
             return await self._done(connection.id)
         return await self._choose(connection)
 
@@ -79,7 +82,7 @@ class ConnectPages:
         """Take the choice; without one, or when Mailchimp does not answer, offer it again."""
         if request.headers.get("sec-fetch-site", "none") not in OWN_FORMS:
             raise Invalid("This form was sent from another site. Nothing has been changed.")
-        form = await _form(request)
+        form = await _form(request, self._kit.settings.body_timeout_seconds)
         browser = request.cookies.get(self.cookie, "")
         connection_id = await run_in_threadpool(choice.redeem, self._kit, form.get("token", ""), browser)
         chosen = form.get("audience", "")
@@ -88,7 +91,7 @@ class ConnectPages:
             return await self._choose(await self._row(connection_id), note=note)
         try:
             await run_in_threadpool(connect.choose_audience, self._kit, connection_id, chosen)
-        except (MailchimpError, Invalid) as error:
+        except (MailchimpError, Invalid, Conflict) as error:
             _log(error)
             return await self._choose(await self._row(connection_id), trouble(AUDIENCE, error), chosen=chosen)
         return await self._done(connection_id)
@@ -115,7 +118,7 @@ class ConnectPages:
             title="Mailchimp is connected",
             account_name=connection.account_name,
             audiences=audiences,
-            chosen=chosen or (audiences[0].id if len(audiences) == 1 else ""),
+            chosen=chosen or connection.audience_id or (audiences[0].id if len(audiences) == 1 else ""),
             failed=failed,
             note=note,
             token=offer.token,
@@ -160,10 +163,14 @@ def _log(error: BothwaysError) -> None:
     say(logger, level, "connecting failed", code=error.code, error=type(error).__name__)
 
 
-async def _form(request: Request) -> dict[str, Any]:
-    """Return the form's texts. Raises Invalid for one that is none, or is larger than ours can be."""
+async def _form(request: Request, timeout_seconds: float) -> dict[str, str]:
+    """Return the form's texts. Raises Invalid for one that is none of ours, or does not arrive in time."""
     length = request.headers.get("content-length", "")
-    if not (length.isascii() and length.isdigit() and int(length) <= MAX_FORM_BYTES):
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != FORM or not (length.isascii() and length.isdigit() and int(length) <= MAX_FORM_BYTES):
         raise Invalid("This is not the form that we sent.")
-    async with request.form(max_files=0, max_fields=10) as form:
-        return {name: text for name, text in form.multi_items() if isinstance(text, str)}
+    try:
+        async with asyncio.timeout(timeout_seconds), request.form(max_files=0, max_fields=10) as form:
+            return {name: text for name, text in form.multi_items() if isinstance(text, str)}
+    except (TimeoutError, ClientDisconnect, HTTPException):
+        raise Invalid("The form did not arrive whole.") from None

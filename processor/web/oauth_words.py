@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from processor.domain.catalogue import words
-from processor.errors import BothwaysError, Invalid, MailchimpError, Passing, Reconnect, StoreDown
+from processor.errors import BothwaysError, Conflict, Invalid, MailchimpError, Passing, Reconnect, StoreDown
 from processor.web import problem
 
 CONNECT = "connect"
@@ -39,6 +39,14 @@ def trouble(doing: str, error: BothwaysError) -> Trouble:
         return _invalid(doing, status, error)
     if isinstance(error, MailchimpError):
         return _mailchimp(doing, status, error)
+    if isinstance(error, Conflict):
+        return Trouble(
+            status,
+            "This audience is connected already",
+            "Another connection of yours keeps it in step. Nothing has been changed.",
+            "Choose another audience, or close this page.",
+            look_again=True,
+        )
     said = words(error.code)
     return Trouble(status, said.title, said.happened, said.todo)
 
