@@ -44,9 +44,10 @@ def _row_of(table: Table, sighting: Sighting) -> tuple[int | None, MemberRow | N
     if member is None:
         address = sighting.address or ""
         return table.rows.find(("address", email_key(address)), ("hash", address))
-    return table.rows.find(
+    place, row = table.rows.find(
         ("contact", member.contact_id), ("hash", member.id), ("address", email_key(member.email))
     )
+    return (place, row) if row is not None else table.rows.expected(email_key(member.email))
 
 
 def _too_old(row: MemberRow, sighting: Sighting) -> Verdict | None:

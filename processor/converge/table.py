@@ -24,6 +24,17 @@ class Rows:
         self._place: dict[tuple[str, object], int] = {}
         self._dirty: set[int] = set()
         self._dropped: list[int] = []
+        self._expected: dict[str, int] = {}
+
+    def expect(self, address: str, row: MemberRow) -> None:
+        """Keep a contact's row that no member was seen for yet: one with this address is its member."""
+        self._expected[address] = self.put(row, dirty=False)
+
+    def expected(self, address: str) -> tuple[int | None, MemberRow | None]:
+        """Return the row that waits for a member with this address, and its place."""
+        place = self._expected.get(address)
+        row = None if place is None else self._by_place.get(place)
+        return (place, row) if row is not None and _is_nobodys(row) else (None, None)
 
     def put(self, row: MemberRow, *, dirty: bool = True, place: int | None = None) -> int:
         """Keep a row. A new one (id 0) gets a place of its own; `place` replaces one that has it already."""
@@ -69,6 +80,11 @@ class Rows:
         return sorted((row for row in rows if row.id), key=lambda row: row.id)
 
 
+def _is_nobodys(row: MemberRow) -> bool:
+    """Whether no member was seen for this row yet."""
+    return row.member_id is None and row.mailchimp_contact_id is None
+
+
 def _names(row: MemberRow) -> list[tuple[str, object]]:
     names = [("id", row.id or None), ("contact", row.mailchimp_contact_id), ("hash", row.member_id)]
     return [name for name in (*names, ("address", row.email_key)) if name[1]]
@@ -94,7 +110,8 @@ class Table:
         """Find and lock every row that the sightings may concern, contacts before members."""
         known = _find_rows(c, self.connection.id, sightings)
         addresses = sorted({email_key(a) for a in _addresses(sightings)})
-        self._candidates = _unlinked_contacts(c, self.connection, addresses)
+        self._candidates, expecting = _contacts_without_member(c, self.connection, addresses)
+        known |= {row.id: row.contact_id for row in expecting.values()}
         wanted = {contact_id for contact_id in known.values() if contact_id}
         wanted |= set(self._candidates.values())
         wanted |= {own_id(s.member) for s in sightings if s.member}
@@ -107,6 +124,10 @@ class Table:
             if row.contact_id is not None and row.contact_id not in self._contacts:
                 raise Conflict("the member was linked with a contact meanwhile")  # read again
             self.rows.put(row, dirty=False)
+        for address, row in expecting.items():
+            place, locked = self.rows.find(("id", row.id))
+            if place is not None and locked is not None:
+                self.rows.expect(address, locked)
 
     def contact(self, contact_id: str | None) -> Contact | None:
         """The living contact with this id."""
@@ -182,13 +203,22 @@ def _find_rows(c: Connection, connection_id: str, sightings: Sequence[Sighting])
     return links | {row.id: row.contact_id for row in members.get_many(c, missing)}
 
 
-def _unlinked_contacts(c: Connection, connection: ConnectionRow, addresses: list[str]) -> dict[str, str]:
+def _contacts_without_member(
+    c: Connection, connection: ConnectionRow, addresses: Sequence[str]
+) -> tuple[dict[str, str], dict[str, MemberRow]]:
+    """Return, by address, the contacts that no member was seen for: those without a row, and the rows of
+    those that are on their way up. The webhook of a member whom a push has just added may come before
+    the answer to that push."""
     by_address = contacts.find_by_email_keys(c, connection.account_id, addresses)
     ids = [contact.id for found in by_address.values() for contact in found]
-    linked = members.by_contact_ids(c, connection.id, ids)
-    free = {}
+    rows = members.by_contact_ids(c, connection.id, ids)
+    free: dict[str, str] = {}
+    expecting: dict[str, MemberRow] = {}
     for address, found in by_address.items():
-        ids = [contact.id for contact in found if contact.id not in linked]
-        if ids:
-            free[address] = ids[0]
-    return free
+        for contact in found:
+            row = rows.get(contact.id)
+            if row is None:
+                free.setdefault(address, contact.id)
+            elif _is_nobodys(row):
+                expecting.setdefault(address, row)
+    return free, expecting

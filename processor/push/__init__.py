@@ -105,8 +105,7 @@ def _carry_up(
     done += [Done(s.row_id, error=s.error) for s in sent if s.error is not None]
     answers = [Sighting(None, s.member, s.row_id, sure=True) for s in sent if s.error is None]
     for outcome in converge(kit, connection, answers, CAUSE, claims=_claims(rows)):
-        unsettled = outcome.plan is not None and not outcome.plan.up.is_empty
-        done.append(Done(outcome.sighting.row_id or 0, unsettled=unsettled))
+        done.append(_answered(outcome))
     return done
 
 
@@ -135,10 +134,18 @@ def _look_first(
         fresh = look_again(mailchimp, audience, [s for s in looked.sightings if s.row_id in unsure])
         outcomes = [o for o in outcomes if o.sighting.row_id not in unsure]
         outcomes += converge(kit, connection, fresh, CAUSE, claims=claims)
-    for outcome in outcomes:
-        if outcome.verdict is Verdict.TAKEN:
-            done.append(Done(outcome.sighting.row_id or 0, error=MailchimpError("email_taken")))
+    done += [_answered(o) for o in outcomes if o.plan is None]
     return [o for o in outcomes if o.plan is not None], done
+
+
+def _answered(outcome: Outcome) -> Done:
+    """What an answer means for the row that was pushed."""
+    row_id = outcome.sighting.row_id or 0
+    if outcome.verdict is Verdict.TAKEN:
+        return Done(row_id, error=MailchimpError("email_taken"))
+    # Older than what a webhook has shown meanwhile: what that left to do is due already.
+    still_differs = outcome.plan is not None and not outcome.plan.up.is_empty
+    return Done(row_id, unsettled=still_differs or outcome.verdict in {Verdict.STALE, Verdict.AGAIN})
 
 
 def _claims(rows: Sequence[MemberRow]) -> dict[int, str]:
