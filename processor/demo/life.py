@@ -23,13 +23,12 @@ def follow_first_sync(stage: Stage, connection_id: str, list_id: str, tell: Tell
         connection = stage.get(f"/v1/connections/{connection_id}")
         members = _members(stage, list_id)
         contacts = sum(1 for _ in _contacts(stage))
-        line = (
-            f"{contacts} contacts on the platform, {len(members)} members in Mailchimp, {connection['state']}"
-        )
+        sides = f"{contacts} contacts on the platform, {len(members)} members in Mailchimp"
+        line = f"{sides}: {connection['label']}"
         if line != told:
             tell(line)
             told = line
-        if connection["state"] == "in_sync" and not connection.get("waiting"):
+        if connection["state"] in {"in_sync", "partial"} and not connection["waiting"]:
             return
         time.sleep(1)
 
@@ -113,7 +112,7 @@ def _contacts(stage: Stage) -> list[str]:
     cursor, ids = "", set()
     while True:
         page = stage.get(f"/v1/accounts/{ACCOUNT}/changes", after=cursor, limit=1000)
-        ids |= {change["contact_id"] for change in page["changes"]}
+        ids |= {change["id"] for change in page["changes"]}
         cursor = page["cursor"]
         if not page["more"]:
             return sorted(ids)

@@ -39,7 +39,8 @@ class Stage:
 
     def get(self, path: str, **params: Any) -> Any:
         """Return what the REST API answers. Raises DemoError."""
-        return _said(self.api.get(path, params=params, timeout=40))
+        asked = {name: value for name, value in params.items() if value != ""}
+        return _said(self.api.get(path, params=asked, timeout=40))
 
     def send(self, method: str, path: str, body: Any) -> Any:
         """Return what the REST API answers to this. Raises DemoError."""
