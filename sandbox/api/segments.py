@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from sandbox import problem
@@ -19,7 +20,12 @@ def listing(call: Call) -> Answer:
     """GET the segments."""
     audience = call.audience()
     kind = call.query.get("type", "")
-    found = [_view(call, audience, tag) for tag in audience.tags.values() if not kind or tag.kind == kind]
+    counts = Counter(tag_id for member in audience.members for tag_id in member.tags)
+    found = [
+        _view(call, audience, tag, counts[tag.id])
+        for tag in audience.tags.values()
+        if not kind or tag.kind == kind
+    ]
     return call.listed("segments", found, f"/lists/{audience.id}/segments", list_id=audience.id)
 
 
@@ -138,7 +144,7 @@ def _tagged(audience: Audience, tag: Tag) -> list[Member]:
     return [member for member in audience.members if tag.id in member.tags]
 
 
-def _view(call: Call, audience: Audience, tag: Tag) -> dict[str, Any]:
+def _view(call: Call, audience: Audience, tag: Tag, count: int | None = None) -> dict[str, Any]:
     path = f"/lists/{audience.id}/segments/{tag.id}"
     conditions = [
         {"condition_type": "StaticSegment", "field": "static_segment", "op": "static_is", "value": tag.id}
@@ -146,7 +152,7 @@ def _view(call: Call, audience: Audience, tag: Tag) -> dict[str, Any]:
     return {
         "id": tag.id,
         "name": tag.name,
-        "member_count": len(_tagged(audience, tag)),
+        "member_count": len(_tagged(audience, tag)) if count is None else count,
         "type": tag.kind,
         "created_at": iso(tag.created_seconds),
         "updated_at": iso(tag.updated_seconds),
