@@ -116,7 +116,13 @@ class World:
 
 @contextmanager
 def world(
-    data_dir: Path, *, database_url: str = "", redis_url: str = "", members: Any = (), **settings: Any
+    data_dir: Path,
+    *,
+    database_url: str = "",
+    redis_url: str = "",
+    members: Any = (),
+    audience_id: str | None = None,
+    **settings: Any,
 ) -> Iterator[World]:
     """Run sandbox, receiver and workers, with an audience connected and in step."""
     with ExitStack() as stack:
@@ -126,7 +132,9 @@ def world(
             installation(data_dir, sandbox.url, database_url=database_url, redis_url=redis_url, **settings)
         )
         account = control.account("Acme")
-        listed = control.audience(account.id, "News", merge_fields=[{"tag": "CITY", "type": "text"}])
+        fields = [{"tag": "CITY", "type": "text"}, {"tag": "ADDRESS", "type": "address"}]
+        named = {"id": audience_id} if audience_id else {}
+        listed = control.audience(account.id, "News", merge_fields=fields, **named)
         control.put_members(listed.id, members)
         connection_id = grant(house, control, account.id, sandbox.url)
         connect.choose_audience(house.kit, connection_id, listed.id)
