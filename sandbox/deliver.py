@@ -14,6 +14,7 @@ from sandbox import payload
 from sandbox.clock import Clock, iso
 from sandbox.faults import Faults, Post
 from sandbox.ids import Ids
+from sandbox.wire import Wire
 
 SENDER = "MailChimp.com"
 VALIDATOR = "MailChimp.com WebHook Validator"
@@ -76,7 +77,7 @@ class Courier:
         self._settled = asyncio.Event()
         self._settled.set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._client: httpx.AsyncClient | None = None
+        self._wire = Wire()
 
     @property
     def post(self) -> Post:
@@ -84,10 +85,7 @@ class Courier:
         return self._faults.post
 
     async def start(self) -> None:
-        """Opens connections and begins to carry."""
-        limits = httpx.Limits(max_connections=AT_A_TIME * 2, max_keepalive_connections=AT_A_TIME * 2)
-        # trust_env off: a proxy of this machine has no business between the sandbox and a loopback receiver.
-        self._client = httpx.AsyncClient(limits=limits, trust_env=False)
+        """Begins to carry."""
         for _ in range(AT_A_TIME):
             self._spawn(self._carry())
 
@@ -96,8 +94,7 @@ class Courier:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
+        self._wire.close()
 
     def send(
         self,
@@ -132,16 +129,9 @@ class Courier:
 
     async def check(self, url: str) -> int:
         """The status that the validator's GET gets; 0 where nobody answers. Raises httpx.InvalidURL."""
-        assert self._client is not None, "the courier was not started"
-        try:
-            answer = await self._client.get(
-                url, headers={"User-Agent": VALIDATOR}, timeout=self.post.timeout_seconds
-            )
-        except httpx.UnsupportedProtocol as error:
-            raise httpx.InvalidURL(str(error)) from error
-        except httpx.TransportError:
-            return 0
-        return answer.status_code
+        # trust_env off: a proxy of this machine has no business between the sandbox and a loopback receiver.
+        async with httpx.AsyncClient(trust_env=False, timeout=self.post.timeout_seconds) as http:
+            return await _status_of_get(http, url)
 
     async def settle(self, timeout_seconds: float) -> bool:
         """Waits until nothing is on its way, retries included; False where the time ran out first."""
@@ -207,7 +197,6 @@ class Courier:
                 self._judge(delivery, attempt)
 
     async def _attempt(self, target: Target, raw: bytes) -> dict[str, Any]:
-        assert self._client is not None, "the courier was not started"
         began = self._clock.now_seconds()
         headers = {"User-Agent": SENDER, "Content-Type": payload.CONTENT_TYPE}
         if target.secret and self.post.signing:
@@ -215,9 +204,8 @@ class Courier:
         status, error = 0, ""
         try:
             async with asyncio.timeout(self.post.timeout_seconds):
-                answer = await self._client.post(target.url, content=raw, headers=headers, timeout=None)
-            status = answer.status_code
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as failure:
+                status = await self._wire.post(target.url, headers, raw)
+        except (OSError, ValueError) as failure:
             error = type(failure).__name__
         took_ms = round((self._clock.now_seconds() - began) * 1000, 1)
         return {"at": iso(int(began)), "status": status, "error": error, "duration_ms": took_ms}
@@ -245,3 +233,13 @@ class Courier:
     def _count(self, delivery: Delivery, state: str) -> None:
         delivery.state = state
         self._counts[state] += 1
+
+
+async def _status_of_get(http: httpx.AsyncClient, url: str) -> int:
+    try:
+        answer = await http.get(url, headers={"User-Agent": VALIDATOR})
+    except httpx.UnsupportedProtocol as error:
+        raise httpx.InvalidURL(str(error)) from error
+    except httpx.TransportError:
+        return 0
+    return answer.status_code
