@@ -100,7 +100,7 @@ def _merge_one(merged: Merged, name: str, known: Any, ours: Any, theirs: Any, wi
         theirs = None if known is UNKNOWN else known
     if ours is UNKNOWN:
         _fill_in(merged, name, theirs)
-    elif ours == theirs:
+    elif ours == theirs or (is_empty(ours) and is_empty(theirs)):
         merged.base[name] = ours
     elif _moves_down(known, ours, theirs):
         merged.down[name] = merged.base[name] = theirs

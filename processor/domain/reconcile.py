@@ -141,11 +141,10 @@ def _agreed(base: Base, outcome: ConsentOutcome) -> Base:
 
 
 def _without_address(base: Base | None, theirs: Member | None, outcome: ConsentOutcome) -> Plan:
-    """Nothing is sent for a contact without an address, except that the person left; and bad news from
-    there is believed."""
-    believed = outcome.consent is None or outcome.consent.status in consent.OUT_HERE
-    agreed = _agreed(base, outcome) if base and believed else base
-    down = ContactChange(consent=outcome.consent if believed else None)
+    """Nothing is sent for a contact without an address, except that the person left; what they said to
+    Mailchimp is still written down."""
+    agreed = _agreed(base, outcome) if base else None
+    down = ContactChange(consent=outcome.consent)
     if theirs is not None and outcome.status is MemberStatus.UNSUBSCRIBED:
         return Plan(down, MemberChange(status=outcome.status), agreed, MemberState.WAITING)
     return Plan(down, MemberChange(), agreed, MemberState.EXCLUDED, Exclusion.NO_ADDRESS.value)

@@ -133,6 +133,8 @@ def test_a_field_that_was_removed_from_the_audience_clears_nothing_here() -> Non
     there = replace(member(), merge_fields={})
     ours = contact(consent=yes(0), fields={"first_name": "Jo"})
     assert reconcile(agreed(), ours, there, POLICY).is_empty
+    unticked = contact(consent=yes(0), fields={"interest_tips": None})
+    assert reconcile(None, unticked, replace(there, interests={}), POLICY).is_empty
 
 
 def test_a_value_that_mailchimp_cannot_take_is_told_and_left_where_it_is() -> None:
@@ -152,7 +154,8 @@ def test_a_value_that_came_from_mailchimp_is_no_problem() -> None:
     first = reconcile(None, contact(consent=yes(0)), there, POLICY)
     ours = contact(consent=yes(0), fields=dict(first.down.fields))
     assert ours.fields == {"size": "Medium"}
-    assert reconcile(first.base, ours, there, POLICY).is_empty
+    again = reconcile(first.base, ours, there, POLICY)
+    assert (again.is_empty, again.problems, again.state) == (True, (), MemberState.IN_SYNC)
 
 
 # Tags
@@ -272,6 +275,9 @@ def test_a_contact_without_an_address_is_left_out(email: str | None) -> None:
     assert (plan.up.is_empty, plan.state, plan.reason) == (True, MemberState.EXCLUDED, "no_address")
     left = reconcile(agreed(), contact(email=email, consent=no(5)), member(), POLICY)
     assert left.up.status is S.UNSUBSCRIBED
+    news = reconcile(agreed(), contact(email=email, consent=yes(0)), member(S.UNSUBSCRIBED), POLICY)
+    assert news.down.consent is not None
+    assert news.down.consent.status is ConsentStatus.UNSUBSCRIBED
 
 
 # Who is on both sides
@@ -341,6 +347,15 @@ def test_a_member_who_vanishes_while_we_ask_them_counts_as_deleted() -> None:
     first = reconcile(None, ours, member(S.UNSUBSCRIBED, changed=4), POLICY)
     assert first.up.status is S.PENDING
     assert reconcile(first.base, ours, None, POLICY).up.create is S.PENDING
+
+
+def test_whoever_is_asked_to_come_back_is_written_to_in_the_same_breath() -> None:
+    """Archived, a new yes, and a new name: one plan, not two."""
+    ours = contact(consent=yes(5), fields={"first_name": "Joanna"}, tags={"vip"})
+    plan = reconcile(agreed(status=S.ARCHIVED), ours, member(S.ARCHIVED, merge_fields=JO), POLICY)
+    assert plan.up.status is S.PENDING
+    assert plan.up.fields == {"first_name": "Joanna"}
+    assert plan.up.tags_added == {"vip"}
 
 
 def test_without_consent_a_contact_is_added_only_as_the_customer_chose() -> None:

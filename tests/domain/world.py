@@ -159,6 +159,10 @@ class World:
     def __post_init__(self) -> None:
         self.audience = Audience(self.policy)
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """How Hypothesis shows a story that broke a promise: step by step."""
+        printer.text(repr(self))
+
     def __repr__(self) -> str:
         lines = [f"World({self.policy!r})"]
         for base, ours, theirs, plan in self.plans:
