@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types imports bench lock clean setup setup-dev
+.PHONY: demo test check lint types imports docs lock clean setup setup-dev
 
 demo: setup
 	$(BIN)/bothways demo
@@ -41,6 +41,9 @@ $(VENV)/.dev: requirements-dev.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@ $(VENV)/.runtime
+
+docs: setup
+	$(BIN)/python -m docs.failures > docs/failures.md
 
 # Needs `uv` on the path (pip install uv); writes no registry's address.
 lock:
