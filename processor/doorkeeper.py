@@ -79,8 +79,8 @@ class Doorkeeper:
         return await asyncio.shield(asked)
 
     def close(self) -> None:
-        """End its threads. Safe to repeat."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let its threads finish what they are at, and end them. Safe to repeat; waits for the database."""
+        self._threads.shutdown(cancel_futures=True)
 
     def _look_up(self, token_hash: bytes) -> KnownHook | None:
         with self._store.read() as c:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -17,6 +18,8 @@ from processor.web.access import Access
 from processor.web.headers import SecurityHeaders
 from processor.web.health import Health
 from processor.web.webhooks import Webhooks
+
+CLOSING_SECONDS = 1.0
 
 
 def build(kit: Kit, *, routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -42,8 +45,9 @@ def build(kit: Kit, *, routes: Sequence[BaseRoute] = ()) -> Starlette:
             yield
         finally:
             await receiver.stop()
-            doorkeeper.close()
-            health.close()
+            with suppress(TimeoutError):  # a database that hangs: the process ends without it
+                closing = (asyncio.to_thread(part.close) for part in (doorkeeper, health))
+                await asyncio.wait_for(asyncio.gather(*closing), CLOSING_SECONDS)
 
     every_route = [endpoint.route(), *health.routes(), *routes]
     app = Starlette(

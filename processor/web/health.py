@@ -54,8 +54,8 @@ class Health:
         ]
 
     def close(self) -> None:
-        """End its threads and close its connections. Safe to repeat."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let its threads finish what they are at, and end them. Safe to repeat; waits for the database."""
+        self._threads.shutdown(cancel_futures=True)
         if self._kit.settings.redis_url:
             self._redis.close()
 

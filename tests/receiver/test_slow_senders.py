@@ -38,7 +38,7 @@ def server() -> Iterator[Running]:
         Route("/at-once", at_once, methods=["POST"]),
         Route("/slow", slow),
     ]
-    with Running(Starlette(routes=routes), head_seconds=HEAD_SECONDS) as running:
+    with Running(Starlette(routes=routes), head_seconds=HEAD_SECONDS, body_seconds=HEAD_SECONDS) as running:
         yield running
 
 
