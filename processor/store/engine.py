@@ -23,7 +23,7 @@ LOCK_TIMEOUT_MS = 10_000
 IDLE_TIMEOUT_MS = 60_000
 """A process that is frozen inside a transaction would otherwise keep its rows from everybody for ever."""
 BUSY_TIMEOUT_MS = 5_000
-TRIES = 3
+TRIES = 5
 
 _CONTENTION = frozenset({"40001", "40P01", "55P03"})  # serialisation failure, deadlock, lock time-out
 # SQLITE_BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB. What SQLite calls an ERROR (no such
@@ -75,16 +75,17 @@ class Store:
             yield c
 
     def write_retrying(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in a transaction, up to three times when others are in the way; return what it returns.
+        """Run `work` in a transaction, again a few times when others are in the way; return what it returns.
 
-        `work` runs anew from its start each time, so it must keep nothing from the time before. Raises
-        what `write` raises.
+        In the way are deadlocks, lock time-outs, and a Conflict: a row that another transaction has written
+        meanwhile, so that `work` now reads it and decides anew. It runs from its start each time, and must
+        keep nothing from the time before. Raises what `write` raises.
         """
         for attempt in range(1, TRIES + 1):
             try:
                 with self.write() as c:
                     return work(c)
-            except StoreDown as error:
+            except (StoreDown, Conflict) as error:
                 if attempt == TRIES or not _is_contention(error):
                     raise
                 time.sleep(0.02 * attempt)
@@ -222,6 +223,8 @@ def _is_away(error: exc.DBAPIError) -> bool:
     return isinstance(error, exc.OperationalError)
 
 
-def _is_contention(error: StoreDown) -> bool:
+def _is_contention(error: StoreDown | Conflict) -> bool:
+    if isinstance(error, Conflict):
+        return True
     cause = error.__cause__
     return isinstance(cause, exc.DBAPIError) and _code_of(cause) in _CONTENTION

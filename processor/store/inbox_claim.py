@@ -16,6 +16,9 @@ from processor.store.tables import attempts, events
 EXPIRE_LIMIT = 1000
 """Leases taken back in one transaction; the next tick takes more."""
 
+SUSPECTS = 50
+"""Claimed together after a worker has died with them once: enough that a page of members answers all."""
+
 _NOBODY = {"claim": None, "claimed_by": None}
 
 
@@ -25,9 +28,9 @@ def claim(
     """Claim up to `limit` due events of a connection for `worker`, oldest due first.
 
     No two workers get the same one, and rows that another is just claiming are passed over, not waited
-    for. An event that has brought a worker down before comes alone: its neighbours must not fall with it
-    again and again. The attempt is counted here and not at the end, so that one that kills its process is
-    counted too.
+    for. Events that a worker has died with come in small groups, and alone after that
+    (`alone_or_together`): their neighbours must not fall with a poisoned one again and again. The attempt
+    is counted here and not at the end, so that one that kills its process is counted too.
     """
     due = (
         select(events.c.id, events.c.crashes)
@@ -61,11 +64,17 @@ def claim(
 
 
 def alone_or_together(candidates: Sequence[tuple[int, int]]) -> list[int]:
-    """Return which of the (id, crashes) may be claimed at once: the first alone if it has crashed before,
-    else all that have not."""
-    if candidates and candidates[0][1] > 0:
-        return [candidates[0][0]]
-    return [row_id for row_id, crashes in candidates if crashes == 0]
+    """Return which of the (id, crashes) may be claimed at once: those that have crashed as often as the
+    first. All of them where that is never, at most SUSPECTS where it is once, one where it is more often.
+
+    Most workers that die with a batch are killed from outside, and one by one the two thousand of a batch
+    would cost minutes and thousands of calls; one that is poisoned is found in three steps all the same.
+    """
+    if not candidates:
+        return []
+    level = candidates[0][1]
+    most = len(candidates) if level == 0 else SUSPECTS if level == 1 else 1
+    return [row_id for row_id, crashes in candidates if crashes == level][:most]
 
 
 def new_claim() -> str:

@@ -41,8 +41,9 @@ def claim_due(
 ) -> list[MemberRow]:
     """Claim up to `limit` due members of a connection for `worker`: urgent ones first, then oldest due.
 
-    No two workers get the same one. A member that has brought a worker down before comes alone. The
-    attempt is counted here. Each row's `claim` is what `settle` asks for.
+    No two workers get the same one. Members that a worker has died with come in small groups, and alone
+    after that (`inbox_claim.alone_or_together`). The attempt is counted here. Each row's `claim` is what
+    `settle` asks for.
     """
     due = (
         select(members.c.id, members.c.crashes)

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import Connection, exc, text
 
 from processor.errors import ConfigError, Conflict, StoreDown
-from processor.store import Store, hooks, leases, open_store
+from processor.store import Store, accounts, connections, hooks, leases, open_store
 from processor.store.fair_lock import FairLock
-from tests.store.build import NOW, delivery, kept, later
+from tests.store.build import GRANT, NOW, delivery, kept, later
 
 
 def test_a_write_is_all_or_nothing(store: Store) -> None:
@@ -76,6 +76,29 @@ def test_work_that_met_a_deadlock_is_done_again(store: Store) -> None:
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(crossing, [(first, second), (second, first)]))
     assert len(tries) == (3 if store.dialect == "postgresql" else 2)
+
+
+def test_work_that_was_overtaken_is_done_again_with_what_it_finds(store: Store) -> None:
+    """Two that write what may exist once: the second reads the first's row and decides anew; what stays a
+    conflict is told in the end."""
+    seen: list[bool] = []
+    barrier = threading.Barrier(2, timeout=5)
+
+    def work(c: Connection) -> None:
+        there = connections.get(c, "con_a") is not None
+        seen.append(there)
+        if store.dialect == "postgresql" and len(seen) <= 2:
+            barrier.wait()
+        if not there:
+            connections.create(c, "con_a", "acc_1", NOW, **GRANT)
+
+    with store.write() as c:
+        accounts.ensure(c, "acc_1", NOW)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(store.write_retrying, [work, work]))
+    assert seen == ([False, False, True] if store.dialect == "postgresql" else [False, True])
+    with pytest.raises(Conflict):
+        store.write_retrying(lambda c: connections.create(c, "con_a", "acc_1", NOW, **GRANT))
 
 
 def test_a_write_inside_a_write_says_so_instead_of_waiting_for_itself(tmp_path: Path) -> None:

@@ -140,15 +140,19 @@ def test_an_event_that_brings_workers_down_is_claimed_alone_and_buried_in_the_en
     now = 0.0
     poison = claimed(store)[0].id
     healthy: list[int] = []
+    sizes: list[int] = []
     for _ in range(10):
         now += 61
         with store.write() as c:
             inbox.expire(c, later(now), max_crashes=3)
         batch = claimed(store, now=later(now))
-        assert len(batch) <= 1
-        if batch and batch[0].id != poison:
-            settled(store, batch[0], EventStatus.APPLIED, at=later(now))
-            healthy.append(batch[0].id)
+        sizes.append(len(batch))
+        if poison not in [event.id for event in batch]:  # a worker that holds it dies
+            for event in batch:
+                settled(store, event, EventStatus.APPLIED, at=later(now))
+                healthy.append(event.id)
+    assert sizes[:2] == [3, 1]
+    assert max(sizes[1:]) == 1
     assert len(healthy) == 2
     assert status_of(store, poison) is EventStatus.DEAD
     with store.read() as c:
@@ -157,6 +161,18 @@ def test_an_event_that_brings_workers_down_is_claimed_alone_and_buried_in_the_en
     assert row is not None
     assert (row.code, row.crashes, row.due_at) == ("internal", 3, None)
     assert [line.outcome for line in lines] == [AttemptOutcome.CRASHED] * 3
+
+
+def test_a_batch_whose_worker_was_killed_goes_on_in_groups(store: Store) -> None:
+    """Not one by one, and not mixed with those that nobody died with."""
+    kept(store, 120)
+    claimed(store, limit=118)
+    with store.write() as c:
+        inbox.expire(c, later(61), max_crashes=5)
+    fresh = claimed(store, limit=1000, now=later(61), worker="w2")
+    assert [event.crashes for event in fresh] == [0, 0]
+    groups = [claimed(store, limit=1000, now=later(61), worker="w2") for _ in range(4)]
+    assert [len(group) for group in groups] == [50, 50, 18, 0]
 
 
 def test_an_attempt_that_ends_clears_the_suspicion(store: Store) -> None:

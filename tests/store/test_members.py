@@ -234,20 +234,33 @@ def test_a_member_that_brings_workers_down_goes_alone_and_stops_in_the_end(store
     marked(store, "c1", "c2", "c3")
     poison = claimed(store)[0].id
     at, healthy = 0.0, 0
+    sizes: list[int] = []
     for _ in range(10):
         at += 61
         with store.write() as c:
             members.expire(c, later(at), max_crashes=3)
         batch = claimed(store, at=at)
-        assert len(batch) <= 1
-        if batch and batch[0].id != poison:
-            healthy += settled(store, batch[0], at=at)
+        sizes.append(len(batch))
+        if poison not in [row.id for row in batch]:  # a worker that holds it dies
+            healthy += sum(settled(store, row, at=at) for row in batch)
+    assert sizes[:2] == [3, 1]
+    assert max(sizes[1:]) == 1
     assert healthy == 2
     with store.read() as c:
         row = members.get(c, poison)
         assert members.reasons(c, "con_a") == {(MemberState.FAILING, "internal"): 1}
     assert row is not None
     assert (row.state, row.due_at, row.claim) == (MemberState.FAILING, None, None)
+
+
+def test_members_whose_worker_was_killed_go_on_in_groups(store: Store) -> None:
+    """Not one by one: most workers that die are killed from outside."""
+    connected(store)
+    marked(store, *(f"c{n}" for n in range(60)))
+    claimed(store)
+    with store.write() as c:
+        members.expire(c, later(61), max_crashes=3)
+    assert [len(claimed(store, at=61, worker="w2")) for _ in range(3)] == [50, 10, 0]
 
 
 def test_released_members_are_as_if_they_had_never_been_claimed(store: Store) -> None:
