@@ -23,13 +23,16 @@ PATH = "/v1/openapi.json"
 
 _REF = "#/components/schemas/{model}"
 _ALWAYS = (401, 422, 503)
+_WITH_BODY = (400, 408, 413, 415)
 _CONVERTER = re.compile(r"\{(\w+)(?::\w+)?\}")
 _REFUSALS: Mapping[int, str] = {
     400: "The body is not JSON.",
     401: "There is no key, or it opens nothing.",
     404: "There is no such thing, or it is another account's.",
+    408: "The body did not arrive in time.",
     409: "Something stands in the way; `detail` says what.",
     413: "The body is larger than 1 MiB.",
+    415: "The body is not said to be JSON.",
     422: "Something that was sent is wrong; `errors` says what and where.",
     502: "Mailchimp refused.",
     503: "The database or Mailchimp does not answer now; try again after `Retry-After` seconds.",
@@ -157,8 +160,9 @@ def _responses(operation: Operation, refs: Schemas) -> Iterator[tuple[str, dict[
         content = {} if answer is None else {"content": _json(refs[answer, "serialization"])}
         yield str(status), {"description": http.HTTPStatus(status).phrase, **content}
     not_found = (404,) if "{" in operation.path else ()
+    of_body = _WITH_BODY if operation.body is not None else ()
     problem = {MEDIA_TYPE: {"schema": refs[ProblemAnswer, "serialization"]}}
-    for status in sorted({*_ALWAYS, *not_found, *operation.refusals}):
+    for status in sorted({*_ALWAYS, *not_found, *of_body, *operation.refusals}):
         yield str(status), {"description": _REFUSALS[status], "content": problem}
 
 

@@ -81,7 +81,7 @@ OPERATIONS = (
         handler=change,
         body=ConnectionAsked,
         answers={200: ConnectionAnswer},
-        refusals=(400, 409, 413, 502),
+        refusals=(409, 502),
         description="Maps the fields, registers our webhook and begins the first sync. Safe to repeat.",
     ),
     Operation(

@@ -141,7 +141,6 @@ OPERATIONS = (
         handler=batch,
         body=BatchAsked,
         answers={200: BatchAnswer},
-        refusals=(400, 413),
         description="Each contact is written on its own, and the answers come in the order of the contacts.",
     ),
     Operation(
@@ -152,7 +151,7 @@ OPERATIONS = (
         handler=put,
         body=ContactAsked,
         answers={200: WrittenAnswer, 201: WrittenAnswer},
-        refusals=(400, 409, 413),
+        refusals=(409,),
         description="What is named is set, `null` clears, what is not named is kept. Safe to repeat. "
         "With a `version` older than the stored one nothing is written: 409, with the contact as it is now.",
     ),

@@ -11,12 +11,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from processor import report
-from processor.errors import Invalid
+from processor.domain.catalogue import words
+from processor.errors import Invalid, MailchimpError
 from processor.kit import Kit
+from processor.web import problem
 from processor.web.api.asked import Refused, body_of, checked, parse, query_of
 from processor.web.api.operation import Call, Operation, Reply
 from processor.web.auth import Caller, Unauthenticated, caller_of
-from processor.web.models.kinds import ID_LENGTH
+from processor.web.models.kinds import ID_RULE, is_id
 from processor.web.problem import Problem
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -47,6 +49,8 @@ async def _answer(kit: Kit, operation: Operation, request: Request) -> Response:
         return Problem(401, str(error), code="unauthenticated", headers=headers)
     except Refused as error:
         return _refusal(error.status, str(error), error.errors)
+    except MailchimpError as error:
+        return _mailchimp(error)
     except Invalid as error:
         return _refusal(422, str(error), [(error.field, str(error))] if error.field else [])
     return _response(reply)
@@ -65,10 +69,11 @@ def _enter(kit: Kit, request: Request) -> Caller:
 
 def _path(request: Request) -> Mapping[str, str]:
     path: Mapping[str, str] = request.path_params
+    # The whole address is looked at too: the router's patterns pass over a line break at its end.
+    is_cut = request.scope["path"].endswith("\n")
     for name, part in path.items():
-        if not part or len(part) > ID_LENGTH or "\0" in part:
-            message = f"An id has 1 to {ID_LENGTH} characters, and no NUL among them."
-            raise Refused(422, f"{name}: {message}", [(name, message)])
+        if is_cut or not is_id(part):
+            raise Refused(422, f"{name}: {ID_RULE}", [(name, ID_RULE)])
     return path
 
 
@@ -89,6 +94,15 @@ def _refusal(status: int, message: str, errors: Sequence[tuple[str, str]]) -> Pr
     # What is left of a body that was not read to its end would be taken for the next request.
     headers = {"Connection": "close"} if status in {408, 413, 415} else {}
     return Problem(status, message, code=code, headers=headers | NO_STORE, **more)
+
+
+def _mailchimp(error: MailchimpError) -> Problem:
+    """The status of the table, with the catalogue's words in place of the table's general ones."""
+    said = words(error.code, detail=error.detail, instance=error.instance)
+    general = problem.of(error)
+    headers = {name: general.headers[name] for name in ("Retry-After",) if name in general.headers}
+    detail = f"{said.happened} {said.todo}"
+    return Problem(general.status_code, detail, code=error.code, headers=headers | NO_STORE)
 
 
 def _response(reply: Reply) -> Response:

@@ -51,6 +51,7 @@ OPERATIONS = (
         handler=find,
         query=EventsAsked,
         answers={200: EventsAnswer},
+        refusals=(404,),
     ),
     Operation(
         "GET",
@@ -69,7 +70,7 @@ OPERATIONS = (
         handler=send_again,
         body=ReplayAsked,
         answers={200: ReplayAnswer},
-        refusals=(400, 413),
+        refusals=(404,),
         description="Events that wait or are worked on are left alone. Safe to repeat.",
     ),
 )

@@ -53,7 +53,8 @@ class Operation:
     """One row of the API.
 
     `handler` runs in a thread; `async_handler` on the event loop, for what waits. `answers` are the shapes by
-    status; problems are documented by `refusals`, and 401, 404, 422 and 503 for all.
+    status; `refusals` are the problems beside those that its kind has anyway (401, 422, 503; 404 with a part
+    in the address; 400, 408, 413, 415 with a body).
     """
 
     method: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -13,6 +14,8 @@ from pydantic_core import PydanticCustomError
 from processor.domain.values import ADDRESS_PARTS, NUMBER_LIMIT
 
 ID_LENGTH = 200
+ID_RULE = f"An id has 1 to {ID_LENGTH} characters, and no control character among them."
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 TEXT_LENGTH = 10_000
 ADDRESS_LENGTH = 320
 """64 for the name, 255 for the domain (RFC 5321), and the @ between."""
@@ -59,6 +62,18 @@ def whole(text: str) -> str:
     return text
 
 
+def is_id(text: str) -> bool:
+    """Whether this can be an id: 1 to 200 characters, none of them a control character. A router may drop
+    a line break at the end of an address, and the write would go to somebody else."""
+    return 0 < len(text) <= ID_LENGTH and not _CONTROLS.search(text)
+
+
+def _id(text: str) -> str:
+    if not text.strip() or not is_id(text):
+        raise wrong(ID_RULE)
+    return whole(text)
+
+
 def _at_most(length: int, *, empty: bool = True) -> AfterValidator:
     def check(text: str) -> str:
         if not empty and not text.strip():
@@ -77,7 +92,7 @@ def _text_schema(length: int, *, least: int = 0) -> WithJsonSchema:
     return WithJsonSchema({**schema, "minLength": least} if least else schema)
 
 
-Id = Annotated[str, _at_most(ID_LENGTH, empty=False), _text_schema(ID_LENGTH, least=1)]
+Id = Annotated[str, AfterValidator(_id), _text_schema(ID_LENGTH, least=1)]
 Address = Annotated[str, _at_most(ADDRESS_LENGTH), _text_schema(ADDRESS_LENGTH)]
 Source = Annotated[str, _at_most(SOURCE_LENGTH), _text_schema(SOURCE_LENGTH)]
 Tag = Annotated[str, _at_most(TAG_LENGTH, empty=False), _text_schema(TAG_LENGTH, least=1)]

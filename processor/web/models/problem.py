@@ -19,7 +19,7 @@ class FieldError(Answer):
 class ProblemAnswer(Answer):
     """Why a call was not carried out, in words. Further members tell more about some problems."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", json_schema_serialization_defaults_required=False)
 
     type: str = Field(description="`urn:bothways:problem:<code>`, or `about:blank`.")
     title: str

@@ -1,0 +1,142 @@
+"""Connections over the API: how they stand in words, and choosing the audience."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from processor.domain.event import EventStatus
+from processor.store import connections
+from sandbox.control import Control
+from tests.web.house import ACME, BIRCH, Api, Clock, Place, keep, make_connection, make_key
+from tests.web.test_events import settle
+
+
+def stands(api: Api, connection: str) -> dict[str, Any]:
+    """How the connection stands."""
+    answer = api.call("GET", f"/v1/connections/{connection}")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def test_an_accounts_connections_are_listed(api: Api) -> None:
+    """Oldest first, without those of others; an account without any has an empty list."""
+    one = make_connection(api.house, audience_id="a")
+    two = make_connection(api.house, audience_id="b")
+    make_connection(api.house, BIRCH)
+    found = api.call("GET", f"/v1/accounts/{ACME}/connections").json()["connections"]
+    assert {connection["id"] for connection in found} == {one, two}
+    assert api.call("GET", "/v1/accounts/nobody/connections").json() == {"connections": []}
+
+
+def test_no_secret_of_a_connection_is_shown(api: Api) -> None:
+    """Neither the token, sealed or not, nor where Mailchimp's API is."""
+    connection = make_connection(api.house, token="0123456789abcdef0123456789abcdef-us1")
+    text = api.call("GET", f"/v1/connections/{connection}").text
+    with api.house.store.read() as c:
+        row = connections.get(c, connection)
+    assert row is not None
+    assert row.token_sealed is not None
+    for secret in ("0123456789abcdef", row.token_sealed, "127.0.0.1"):
+        assert secret not in text
+
+
+def test_each_state_says_what_goes_on(api: Api) -> None:
+    """A label and a line for each state, as the portal will show them."""
+    said = {
+        "setup": ("Finish setup", "Choose the audience to keep in step with."),
+        "importing": ("First sync running", "0 contacts so far. Nothing for you to do."),
+        "in_sync": ("Up to date", "Nothing is waiting."),
+        "paused": ("Paused", "0 changes waiting until somebody resumes."),
+        "removed": ("Disconnected", "Nothing of ours is left in Mailchimp."),
+    }
+    for state, words in said.items():
+        found = stands(api, make_connection(api.house, state=state, audience_id=state))
+        assert (found["state"], found["label"], found["line"]) == (state, *words)
+
+
+def test_what_waits_is_catching_up_and_then_not_moving(api: Api, clock: Clock) -> None:
+    """Everything that does not move names its cause: here, what Mailchimp answered last."""
+    connection = make_connection(api.house, state="in_sync", audience_id="a")
+    keep(api.house, connection, b"n=1", b"n=2")
+    clock.pass_seconds(40)
+    found = stands(api, connection)
+    assert (found["state"], found["waiting"]) == ("catching_up", 2)
+    assert found["line"] == "2 changes waiting, the oldest for 40 s."
+    due_at = clock() + timedelta(seconds=900)
+    settle(api, connection, EventStatus.RETRYING, code="rate_limited", due_at=due_at)
+    clock.pass_seconds(440)
+    found = stands(api, connection)
+    assert (found["state"], found["label"]) == ("stalled", "Not moving")
+    assert found["line"].startswith("2 changes waiting, the oldest for 8 minutes: ")
+    assert found["line"].endswith("We keep trying.")
+
+
+def test_a_connection_that_needs_its_customer_says_so(api: Api) -> None:
+    """Reconnect: what happened, that nothing is lost, and who must do what."""
+    connection = make_connection(api.house, state="reconnect", problem_code="reconnect", audience_id="a")
+    keep(api.house, connection, b"n=1")
+    found = stands(api, connection)
+    assert found["label"] == "Reconnect Mailchimp"
+    assert "1 change is kept and will be sent after you reconnect." in found["line"]
+    assert found["problem"]["code"] == "reconnect"
+    assert found["problem"]["todo"]
+
+
+def test_a_connect_link_names_the_public_address_and_its_end(api: Api, clock: Clock) -> None:
+    """The link leads to PUBLIC_URL whatever the caller's Host says, and says until when it works."""
+    path = f"/v1/accounts/{ACME}/connect-links"
+    answer = api.call("POST", path, headers={"Host": "evil.test"})
+    assert answer.status_code == 201
+    assert answer.json()["url"].startswith("http://127.0.0.1:8000/connect?link=")
+    assert answer.json()["expires_at"] == "2026-09-01T12:15:00Z"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def granted(place: Place, control: Control) -> tuple[str, str, str]:
+    """A connection that waits for its audience: its id, the audience's, and a key."""
+    account = control.account("Maple Street")
+    audience = control.audience(account.id, "News")
+    connection = make_connection(
+        place.house,
+        token=control.token(account.id),
+        mailchimp_account=account.id,
+        api_base=control.url,
+    )
+    return connection, audience.id, make_key(place.house, ACME)
+
+
+def test_a_program_can_choose_the_audience(place: Place, control: Control) -> None:
+    """It lists what there is, chooses, and the first sync runs with one webhook of ours; again is safe."""
+    connection, audience, key = granted(place, control)
+    with httpx.Client(base_url=place.url, headers={"Authorization": f"Bearer {key}"}) as http:
+        found = http.get(f"/v1/connections/{connection}/audiences").json()["audiences"]
+        assert found == [{"id": audience, "name": "News", "member_count": 0, "double_opt_in": False}]
+        for _ in range(2):
+            answer = http.patch(f"/v1/connections/{connection}", json={"audience_id": audience})
+            assert answer.status_code == 200
+            assert (answer.json()["state"], answer.json()["audience_name"]) == ("importing", "News")
+        assert len(control.audience_info(audience)["webhooks"]) == 1
+        other = http.patch(f"/v1/connections/{connection}", json={"audience_id": "0000000000"})
+        assert other.status_code == 422
+        assert http.patch(f"/v1/connections/{connection}", json={}).status_code == 422
+
+
+def test_what_mailchimp_refuses_is_told_as_theirs(place: Place, control: Control) -> None:
+    """A missing audience or a dead token is 409, an outage 503 with when to try again; each in words."""
+    connection, audience, key = granted(place, control)
+    path = f"/v1/connections/{connection}"
+    with httpx.Client(base_url=place.url, headers={"Authorization": f"Bearer {key}"}) as http:
+        gone = http.patch(path, json={"audience_id": "0000000000"})
+        assert (gone.status_code, gone.json()["code"]) == (409, "audience_gone")
+        assert "Choose another audience." in gone.json()["detail"]
+        control.fail(503)
+        down = http.patch(path, json={"audience_id": audience})
+        assert (down.status_code, down.json()["code"]) == (503, "mailchimp_down")
+        assert int(down.headers["retry-after"]) > 0
+        control.mend()
+        control.revoke(control.accounts()[0]["id"])
+        revoked = http.get(f"{path}/audiences")
+        assert (revoked.status_code, revoked.json()["code"]) == (409, "reconnect")

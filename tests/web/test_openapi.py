@@ -1,0 +1,107 @@
+"""The OpenAPI document: every route is in it and every row of it is a route, and answers are as it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+from starlette.routing import Route
+
+from processor.web.openapi import PATH, shown_path
+from processor.web.routes import routes
+from tests.web.house import ACME, SUBSCRIBED, Api, Place, keep, make_connection
+from tests.web.paper import Paper
+from tests.web.test_connections import granted
+
+
+@pytest.fixture
+def paper(api: Api) -> Paper:
+    """The document, as a caller gets it."""
+    answer = api.call("GET", PATH, key="")
+    assert answer.status_code == 200
+    return Paper(answer.json())
+
+
+def test_every_route_is_in_it_and_vice_versa(api: Api, paper: Paper) -> None:
+    """Nothing is served that is not documented, and nothing documented that is not served."""
+    served = {
+        (method.lower(), shown_path(route.path))
+        for route in routes(api.kit, api.house.http)
+        if isinstance(route, Route) and route.path.startswith("/v1")
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    assert served == set(paper.operations())
+
+
+def test_it_is_openapi_3_1_whose_references_lead_somewhere(paper: Paper) -> None:
+    """Every `$ref` names a schema that is there, every schema is valid, every operation has its own name."""
+    document = paper.document
+    assert document["openapi"] == "3.1.0"
+    schemas = document["components"]["schemas"]
+    for name in re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)):
+        assert name in schemas
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+    names = [operation["operationId"] for operation in paper.operations().values()]
+    assert len(names) == len(set(names))
+
+
+def test_every_operation_is_described(paper: Paper) -> None:
+    """A summary, its path's parts as parameters, a success, and 401 unless it is open."""
+    for (_, path), operation in paper.operations().items():
+        assert operation["summary"]
+        named = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+        assert named == set(re.findall(r"\{(\w+)\}", path))
+        assert any(status.startswith("2") for status in operation["responses"])
+        assert operation.get("security") == [] or "401" in operation["responses"]
+
+
+def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
+    """One call of each kind, good and bad: the status is documented and the body fits its schema."""
+    connection = make_connection(api.house, audience_id="a", state="in_sync")
+    (event,) = keep(api.house, connection, b"n=1")
+    one, batch = "/v1/accounts/{account}/contacts/{id}", "/v1/accounts/{account}/contacts/batch"
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("put", one, {"json": {"email": "jo@maple-street.test", "consent": SUBSCRIBED, "tags": ["a"]}}),
+        ("put", one, {"json": {"fields": {"city": "Leeds"}}}),
+        ("put", one, {"json": {"version": 0}}),
+        ("put", one, {"json": {"version": "x"}}),
+        ("put", one, {"content": b"{", "headers": {"Content-Type": "application/json"}}),
+        ("get", one, {}),
+        ("get", one, {"key": ""}),
+        ("get", one, {"key": api.birch_key}),
+        ("post", batch, {"json": {"contacts": [{"id": "a"}, {"id": "b", "email": "x"}, {}]}}),
+        ("get", "/v1/accounts/{account}/changes", {}),
+        ("delete", one, {}),
+        ("get", "/v1/accounts/{account}/changes", {}),
+        ("get", "/v1/accounts/{account}/connections", {}),
+        ("post", "/v1/accounts/{account}/connect-links", {}),
+        ("get", "/v1/connections/{connection}", {}),
+        ("get", "/v1/connections/{connection}/audiences", {}),
+        ("patch", "/v1/connections/{connection}", {"json": {"audience_id": "b"}}),
+        ("get", "/v1/events", {}),
+        ("get", "/v1/events/{event}", {}),
+        ("post", "/v1/replays", {"json": {"ids": [event]}}),
+        ("post", "/v1/replays", {"json": {}}),
+    ]
+    parts = {"account": ACME, "id": "jo", "connection": connection, "event": event}
+    for method, path, sent in calls:
+        paper.check(method, path, api.call(method.upper(), path.format(**parts), **sent))
+    assert {(method, path) for method, path, _ in calls} == set(paper.operations()) - {("get", PATH)}
+
+
+def test_answers_of_a_connected_account_are_as_it_says(place: Place) -> None:
+    """The audiences of a real connection fit too."""
+    connection, audience, key = granted(place, place.control)
+    with httpx.Client(base_url=place.url, headers={"Authorization": f"Bearer {key}"}) as http:
+        paper = Paper(http.get(PATH).json())
+        path = "/v1/connections/{connection}"
+        found = http.get(f"{path}/audiences".format(connection=connection))
+        paper.check("get", f"{path}/audiences", found)
+        chosen = http.patch(path.format(connection=connection), json={"audience_id": audience})
+        paper.check("patch", path, chosen)
