@@ -20,7 +20,14 @@ from sandbox.state.member import STATUSES, Member
 from sandbox.state.members import VISIBLE, Query
 
 PAGE = 50
-_PARTS = ("addr1", "addr2", "city", "state", "zip", "country")
+_PARTS = {
+    "addr1": "Street",
+    "addr2": "Second line",
+    "city": "City",
+    "state": "State",
+    "zip": "Postal code",
+    "country": "Country",
+}
 
 # What a button does: the act, what goes with it, and what the page says afterwards.
 _BUTTONS: dict[str, tuple[str, dict[str, Any], str]] = {
