@@ -8,17 +8,21 @@ from datetime import datetime
 
 from processor.broker import PUSH
 from processor.domain.connection import LEAVING, ConnectionState
-from processor.domain.contact import Contact
+from processor.domain.contact import Contact, email_key
 from processor.domain.edit import LEFT, ContactPatch, Edit, contact_json, edit, what_json
 from processor.errors import BothwaysError, Invalid, NotFound
 from processor.kit import Kit
 from processor.store import Connection, accounts, changes, connections, contacts, members
 from processor.store.changes import Change, Origin
+from processor.store.contacts import ContactRow
 
 MOST_AT_ONCE = 500
 """Contacts in one batch: each is one row lock in one transaction."""
 
 ID_LENGTH = 200
+
+PROVISIONAL = "mc_"
+"""How the ids begin that we give to people whom only Mailchimp knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +57,48 @@ def put_many(kit: Kit, account_id: str, patches: Mapping[str, ContactPatch]) -> 
     def in_one_transaction(c: Connection) -> tuple[list[Written], list[str]]:
         now = kit.now()
         accounts.ensure(c, account_id, now)
-        held = contacts.lock(c, account_id, sorted(patches))
-        written = []
-        for contact_id, patch in patches.items():
-            known = held.get(contact_id)
-            current = known.contact if known else Contact(account_id, contact_id, None)
-            if known and known.is_deleted:
-                current = Contact(account_id, contact_id, None, version=current.version)
-            written.append(_write(contact_id, current, patch, now))
-        connection_ids = _store(c, account_id, written, set(held), now)
-        return written, connection_ids
+        adopted = _provisional(c, account_id, patches)
+        held = contacts.lock(c, account_id, sorted({*patches, *adopted.values()}))
+        written = [
+            _write(contact_id, _current(account_id, contact_id, held, adopted), patch, now)
+            for contact_id, patch in patches.items()
+        ]
+        return written, _store(c, account_id, written, set(held), adopted, now)
 
     written, connection_ids = kit.store.write_retrying(in_one_transaction)
     kit.bell.ring(PUSH, connection_ids)
     return written
+
+
+def _provisional(c: Connection, account_id: str, patches: Mapping[str, ContactPatch]) -> dict[str, str]:
+    """Return which of these writes are about somebody whom only Mailchimp knew so far, as id -> the id that
+    we had given them: the platform's own id takes its place, instead of a second contact with the address.
+    """
+    known = contacts.get_many(c, account_id, list(patches))
+    wanted = {
+        email_key(patch.email): contact_id
+        for contact_id, patch in patches.items()
+        if isinstance(patch.email, str) and contact_id not in known
+    }
+    found = contacts.find_by_email_keys(c, account_id, sorted(wanted))
+    return {
+        wanted[address]: contact.id
+        for address, same in found.items()
+        for contact in same[:1]
+        if contact.id.startswith(PROVISIONAL)
+    }
+
+
+def _current(
+    account_id: str, contact_id: str, held: Mapping[str, ContactRow], adopted: Mapping[str, str]
+) -> Contact:
+    known = held.get(contact_id)
+    if known is not None and not known.is_deleted:
+        return known.contact
+    provisional = held.get(adopted.get(contact_id, ""))
+    if known is None and provisional is not None:
+        return replace(provisional.contact, id=contact_id)
+    return Contact(account_id, contact_id, None, version=known.contact.version if known else 0)
 
 
 def _write(contact_id: str, current: Contact, patch: ContactPatch, now: datetime) -> Written:
@@ -79,16 +111,34 @@ def _write(contact_id: str, current: Contact, patch: ContactPatch, now: datetime
 
 
 def _store(
-    c: Connection, account_id: str, written: Sequence[Written], known: set[str], now: datetime
+    c: Connection,
+    account_id: str,
+    written: Sequence[Written],
+    known: set[str],
+    adopted: Mapping[str, str],
+    now: datetime,
 ) -> list[str]:
     done = [w.edit for w in written if w.edit is not None and not w.edit.stale]
-    edits = [e for e in done if e.what or e.contact.id not in known]
+    edits = [_renamed(e, adopted, known) for e in done if e.what or e.contact.id not in known]
+    taken = {adopted[e.contact.id]: e.contact.id for e in edits if "id" in e.what}
+    contacts.rename(c, account_id, taken)
+    known = known | set(taken.values())
     contacts.insert_many(c, [e.contact for e in edits if e.contact.id not in known], now)
     contacts.update_many(c, [e.contact for e in edits if e.contact.id in known], now)
     urgent = {e.contact.id for e in edits if "consent" in e.what and e.contact.consent.status in LEFT}
     connection_ids = _mark_due(c, account_id, [e.contact.id for e in edits], urgent, now)
     changes.append(c, account_id, [_change(e, now) for e in edits])
     return connection_ids
+
+
+def _renamed(edit: Edit, adopted: Mapping[str, str], known: set[str]) -> Edit:
+    """Say in the feed that a contact has the platform's own id from now on."""
+    old = adopted.get(edit.contact.id)
+    if old is None or old not in known or edit.contact.id in known:
+        return edit
+    bumped = edit.contact.version + (0 if edit.what else 1)
+    contact = replace(edit.contact, version=bumped)
+    return replace(edit, contact=contact, what={"id": (old, edit.contact.id), **edit.what})
 
 
 def _mark_due(

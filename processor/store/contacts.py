@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 from processor.domain.contact import Consent, ConsentStatus, Contact, email_key
 from processor.errors import Conflict
 from processor.store.sql import insert_into, pieces
-from processor.store.tables import contacts
+from processor.store.tables import connections, contacts, members
 
 _UPDATE = (
     update(contacts)
@@ -136,6 +136,17 @@ def update_many(c: Connection, changed: Sequence[Contact], now: datetime) -> Non
                 for row in rows
             ],
         )
+
+
+def rename(c: Connection, account_id: str, ids: Mapping[str, str]) -> None:
+    """Give contacts other ids (old -> new), their members with them. What the feed told before stays under
+    the old id. The caller holds the contacts by `lock`; raises Conflict where a new id is taken."""
+    for old, new in sorted(ids.items()):
+        mine = (contacts.c.account_id == account_id, contacts.c.id == old)
+        c.execute(update(contacts).where(*mine).values(id=new))
+        of_account = select(connections.c.id).where(connections.c.account_id == account_id)
+        theirs = (members.c.contact_id == old, members.c.connection_id.in_(of_account))
+        c.execute(update(members).where(*theirs).values(contact_id=new))
 
 
 def mark_deleted(c: Connection, account_id: str, contact_ids: Collection[str], now: datetime) -> list[str]:

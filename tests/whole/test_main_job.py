@@ -85,6 +85,22 @@ def test_every_change_of_the_platform_arrives(acme: World) -> None:
     assert len(acme.control.members(acme.audience)) == 1
 
 
+def test_the_platforms_own_id_takes_the_place_of_ours(acme: World) -> None:
+    """Somebody known from Mailchimp signs up on the platform: they stay one contact, with their fields, and
+    the feed says that the id has changed."""
+    acme.control.subscribe(acme.audience, JO, merge_fields={"FNAME": "Jo"})
+    ours = until(lambda: acme.contact(JO))
+    written = acme.put("42", email=JO, fields={"city": "Ghent"})
+    assert written.fields == {**ours.fields, "city": "Ghent"}
+    until(lambda: acme.member(JO)["merge_fields"]["CITY"] == "Ghent")
+    assert acme.contact(JO).id == "42"
+    told = acme.changes()[-1].change
+    assert told.what["id"] == {"before": ours.id, "after": "42"}
+    acme.control.edit(acme.audience, JO, merge_fields={"FNAME": "Joanna"})
+    until(lambda: acme.contact(JO).fields["first_name"] == "Joanna")
+    assert acme.contact(JO).id == "42"
+
+
 def test_our_own_writes_come_back_and_change_nothing(acme: World) -> None:
     """The webhook listens to `api` changes too: the echo of our own write makes an empty plan, no loop."""
     acme.put("1", email=JO, fields={"first_name": "Jo"}, consent=SUBSCRIBED)
