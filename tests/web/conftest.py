@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.control import Control
 from sandbox.server import Running as Sandbox
-from tests.web.house import Api, Clock, Place, open_api, open_place
+from tests.web.house import DATABASES, Api, Clock, Place, open_api, open_database, open_place
 
 
 @pytest.fixture
@@ -18,10 +18,17 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database of the test's own: SQLite, and PostgreSQL under `-m services`."""
+    with open_database(request.param) as url:
+        yield url
+
+
 @pytest.fixture
-def api(tmp_path: Path, clock: Clock) -> Iterator[Api]:
+def api(tmp_path: Path, clock: Clock, database_url: str) -> Iterator[Api]:
     """The API on an empty database, with a key for all accounts and one each for two tenants."""
-    with open_api(tmp_path, clock) as made:
+    with open_api(tmp_path, clock, database_url=database_url) as made:
         yield made
 
 

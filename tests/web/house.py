@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from starlette.applications import Starlette
 
 from processor import bootstrap
@@ -26,6 +27,7 @@ from processor.web import app as web
 from processor.web.routes import routes
 from processor.web.server import Running as Web
 from sandbox.control import Control
+from tests.production.services import Database
 
 ACME, BIRCH = "acme", "birch"
 SUBSCRIBED = {"status": "subscribed", "at": "2026-01-15T09:00:00+00:00", "source": "checkout"}
@@ -91,6 +93,19 @@ def make_settings(data_dir: Path, **changes: Any) -> Settings:
             **changes,
         }
     )
+
+
+DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.services)]
+
+
+@contextmanager
+def open_database(kind: str) -> Iterator[str]:
+    """Give an empty database of this kind for as long as it is needed; "" stands for the SQLite file."""
+    if kind == "sqlite":
+        yield ""
+        return
+    with Database() as database:
+        yield database.url
 
 
 @contextmanager

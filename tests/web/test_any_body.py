@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from processor.domain.contact import ConsentStatus
 from processor.web.openapi import PATH
-from tests.web.house import ACME, Api, Clock, keep, make_connection, open_api
+from tests.web.house import ACME, DATABASES, Api, Clock, keep, make_connection, open_api, open_database
 from tests.web.paper import Paper
 
 QUICK = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -105,10 +105,11 @@ class Line:
         self.runner.close()
 
 
-@pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+@pytest.fixture(scope="module", params=DATABASES)
+def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """The API with a connection and an event, for all examples of this module."""
-    with open_api(tmp_path_factory.mktemp("api"), Clock()) as api:
+    folder = tmp_path_factory.mktemp("api")
+    with open_database(request.param) as url, open_api(folder, Clock(), database_url=url) as api:
         keep(api.house, make_connection(api.house), b"n=1", b"n=2")
         made = Line(api)
         yield made
