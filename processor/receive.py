@@ -33,6 +33,8 @@ PATIENCE_SECONDS = 8.0
 STOP_SECONDS = 6.0
 """How long stopping waits for the last commit; with the server's own wait it stays below Heroku's 30 s."""
 
+TRACE_EVERY_SECONDS = 10.0
+
 
 class Overloaded(BothwaysError):
     """Too many deliveries wait for their commit; this one was not kept."""
@@ -82,6 +84,7 @@ class Receiver:
         self._arriving: list[_Waiter] = []
         self._open: dict[_Waiter, None] = {}  # in order of arrival; touched on the loop only
         self._taking = False
+        self._traced_at = float("-inf")
         self._ringer = _Ringer(bell)
         self._writer = threading.Thread(target=self._write, name="receiver", daemon=True)
         self._loop: asyncio.AbstractEventLoop
@@ -177,12 +180,16 @@ class Receiver:
 
     def _isolate(self, batch: list[_Waiter], error: Exception) -> None:
         """One row that the database refuses must not refuse its neighbours: each gets its own commit."""
+        if time.monotonic() - self._traced_at > TRACE_EVERY_SECONDS:  # it may be every row of every batch
+            self._traced_at = time.monotonic()
+            logger.error("a batch cannot be kept", exc_info=error)
         if len(batch) > 1:
             for waiter in batch:
                 self._keep([waiter])
             return
-        facts = {"connection": batch[0].delivery.connection_id, "size": len(batch[0].delivery.body)}
-        logger.error("a delivery cannot be kept", exc_info=error, extra={"facts": facts})
+        one = batch[0].delivery
+        facts = {"connection": one.connection_id, "bytes": len(one.body), "error": type(error).__name__}
+        say(logger, logging.ERROR, "a delivery cannot be kept", **facts)
         self._answer(batch, StoreDown("the database refuses this delivery"))
 
     def _count(self, kept: int, new: int, seconds: float) -> None:

@@ -145,8 +145,8 @@ async def _on_our_error(request: Request, error: Exception) -> Response:  # noqa
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    # Starlette raises it again after the answer, and the server logs it with its trace.
-    return Problem(500, code="internal")
+    # Starlette raises it again after the answer; the server logs it with its trace and ends the connection.
+    return Problem(500, code="internal", headers={"Connection": "close"})
 
 
 HANDLERS: Mapping[Any, ExceptionHandler] = {

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 
@@ -76,13 +78,13 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way.
 
-    `sockets`, where given, are bound already and win over host and port. At its end uvicorn raises the
-    signal again, so that the process ends by it; exits with 3 when the address is taken or the application
-    does not start.
+    `sockets`, where given, are bound already and win over host and port. Returns after the signal, so that
+    the caller can tidy up; exits with 3 when the address is taken or the application does not start.
     """
     server = uvicorn.Server(configure(app, host=host, port=port, body_seconds=body_seconds))
     settle_memory()
-    server.run(list(sockets) if sockets is not None else None)
+    with _outliving_signals():
+        server.run(list(sockets) if sockets is not None else None)
     if not server.started:
         sys.exit(3)
 
@@ -105,6 +107,20 @@ def serve_many(
         settled, host=host, port=port, workers=workers, factory=True, body_seconds=body_seconds
     )
     Multiprocess(config, sockets=[config.bind_socket()]).run()
+
+
+@contextmanager
+def _outliving_signals() -> Iterator[None]:
+    """Uvicorn raises the signal that ended it once more, which by default ends the process on the spot."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def settle_memory() -> None:

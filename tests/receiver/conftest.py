@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,12 +19,14 @@ from processor.web.app import build
 from processor.web.server import Running
 from tests.receiver.house import Clock, Rung, make_kit, make_settings
 
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.services)]
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of the test's own, of either kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'receiver.sqlite3'}"
+
+@contextmanager
+def empty_database(kind: str, folder: Path) -> Iterator[str]:
+    """Yield the URL of an empty database of this kind; it is gone afterwards."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'receiver.sqlite3'}"
         return
     server = os.environ.get("BOTHWAYS_TEST_POSTGRES")
     if not server:
@@ -37,6 +40,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     with admin.write() as c:
         c.execute(text(f"DROP SCHEMA {schema} CASCADE"))
     admin.close()
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of the test's own, of either kind."""
+    with empty_database(request.param, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from processor.broker import Bell
 from processor.config import Role, Settings, load
 from processor.kit import Kit
 from processor.mailchimp.client import Mailchimp
-from processor.seals import hook_secret_bind
+from processor.seals import hook_secret_bind, hook_token_bind
 from processor.store import hooks, open_store
 from processor.store.connections import ConnectionRow
 from processor.store.engine import Store
@@ -110,7 +110,7 @@ def add_hook(kit: Kit, connection_id: str = "con_one", *, secret: str | None = N
     """Make a live hook and return its token."""
     token = secrets.token_urlsafe(32)
     with kit.store.write() as c:
-        sealed = kit.sealer.seal(token, f"connection:{connection_id}:hook")
+        sealed = kit.sealer.seal(token, hook_token_bind(connection_id))
         token_hash = hooks.add(c, token, connection_id, sealed, kit.now())
         if secret is not None:
             hooks.activate(c, token_hash, "wh_1", kit.sealer.seal(secret, hook_secret_bind(connection_id)))

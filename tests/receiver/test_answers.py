@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx
@@ -12,14 +13,59 @@ from sqlalchemy import text
 from processor import broker
 from processor.kit import Kit
 from processor.mailchimp.webhook import sign
+from processor.seals import hook_secret_bind
 from processor.store import hooks
+from processor.store.sealing import Sealer
+from processor.web.app import build
 from processor.web.server import Running
 from processor.web.webhooks import MAX_AMPERSANDS
-from tests.receiver.house import FORM, Clock, Rung, add_hook, body_of, kept
+from tests.receiver.conftest import KINDS, empty_database
+from tests.receiver.house import FORM, Clock, Rung, add_hook, body_of, kept, make_kit, make_settings
 from tests.receiver.wire import Wire, status_of
 
 SECRET = "the-signing-secret"
 FORM_HEADERS = {"Content-Type": FORM}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Running, Kit]]:
+    """One process for all tests here: starting one takes longer than any of them."""
+    folder = tmp_path_factory.mktemp("answers")
+    with empty_database(request.param, folder) as url:
+        kit = make_kit(make_settings(folder, url, max_body_bytes=20_000), bell=Rung(), now=Clock())
+        with Running(build(kit), body_seconds=0.5) as server:
+            yield server, kit
+        kit.store.close()
+
+
+@pytest.fixture
+def server(running: tuple[Running, Kit]) -> Running:
+    """The process under test."""
+    return running[0]
+
+
+@pytest.fixture
+def kit(running: tuple[Running, Kit]) -> Kit:
+    """What it works with, its inbox empty."""
+    with running[1].store.write() as c:
+        c.execute(text("DELETE FROM events"))
+    return running[1]
+
+
+@pytest.fixture
+def clock(kit: Kit) -> Clock:
+    """Its clock."""
+    assert isinstance(kit.now, Clock)
+    return kit.now
+
+
+@pytest.fixture
+def bell(kit: Kit) -> Rung:
+    """Its bell."""
+    assert isinstance(kit.bell, Rung)
+    return kit.bell
 
 
 def path_of(token: str) -> str:
@@ -111,6 +157,8 @@ def test_a_bad_signature_is_answered_404_counted_and_not_kept(
     http: httpx.Client, kit: Kit, clock: Clock, fault: str
 ) -> None:
     """Knowing the address is not enough where deliveries are signed."""
+    line = f'bothways_deliveries_refused_total{{reason="signature_{fault}"}} '
+    before = number_in(http.get("/metrics").text, line)
     given = {
         "missing": {},
         "malformed": {"X-Mailchimp-Signature": "t=now,v1=zz"},
@@ -123,7 +171,21 @@ def test_a_bad_signature_is_answered_404_counted_and_not_kept(
     assert answer.status_code == 404
     assert answer.content == http.get("/no/such/path").content
     assert kept(kit.store) == {}
-    assert f'bothways_deliveries_refused_total{{reason="signature_{fault}"}} 1\n' in http.get("/metrics").text
+    assert number_in(http.get("/metrics").text, line) == before + 1
+
+
+def test_a_secret_that_no_key_opens_is_503_so_that_nothing_is_lost(
+    http: httpx.Client, kit: Kit, clock: Clock
+) -> None:
+    """A lost SECRET_KEY is the operator's to mend: Mailchimp tries again meanwhile, nobody gets in."""
+    token = add_hook(kit)
+    other = Sealer(["another-key-that-is-just-as-long-0123456789"])
+    with kit.store.write() as c:
+        hooks.activate(c, hooks.hash_of(token), "wh_1", other.seal(SECRET, hook_secret_bind("con_one")))
+    header = {"X-Mailchimp-Signature": sign(SECRET, body_of(1), clock())}
+    answer = http.post(path_of(token), content=body_of(1), headers={**FORM_HEADERS, **header})
+    assert answer.status_code == 503
+    assert kept(kit.store) == {}
 
 
 def test_a_signature_counts_over_the_raw_bytes(http: httpx.Client, kit: Kit, clock: Clock) -> None:
@@ -256,6 +318,11 @@ def test_a_hook_is_noted_as_called(http: httpx.Client, kit: Kit) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("the call was not noted")
+
+
+def number_in(metrics: str, start: str) -> int:
+    """Return the number on the line that begins so; 0 without such a line."""
+    return next((int(line[len(start) :]) for line in metrics.splitlines() if line.startswith(start)), 0)
 
 
 def _head(token: str, length: str) -> bytes:
