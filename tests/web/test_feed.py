@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.web.house import ACME, BIRCH, Api
+from tests.web.house import ACME, BIRCH, Api, Place, make_key
 
 FEED = f"/v1/accounts/{ACME}/changes"
 
@@ -144,3 +146,32 @@ def test_waiting_holds_no_thread_and_no_connection(api: Api) -> None:
         return seconds
 
     assert asyncio.run(story()) < 1.5
+
+
+def test_a_caller_that_hangs_up_holds_nothing(place: Place) -> None:
+    """Over real HTTP: the server need not wait for a call whose caller has left."""
+    key = make_key(place.house, ACME)
+    headers = {"Authorization": f"Bearer {key}"}
+    with (
+        httpx.Client(base_url=place.url, headers=headers, timeout=0.5) as http,
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        http.get(f"{FEED}?wait=30")
+    began = time.monotonic()
+    place.web.stop()
+    assert time.monotonic() - began < 5
+
+
+def test_a_stopping_server_answers_who_waits(place: Place) -> None:
+    """Over real HTTP: the process is told to stop, the call is answered with its cursor, the server ends."""
+    key = make_key(place.house, ACME)
+    headers = {"Authorization": f"Bearer {key}"}
+    with ThreadPoolExecutor(1) as threads:
+        url = f"{place.url}{FEED}?wait=30"
+        waiting = threads.submit(httpx.get, url, headers=headers, timeout=40)
+        time.sleep(0.5)
+        began = time.monotonic()
+        place.kit.stopping.set()
+        place.web.stop()
+        assert waiting.result().status_code == 200
+    assert time.monotonic() - began < 5
