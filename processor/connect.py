@@ -152,7 +152,9 @@ def choose_audience(kit: Kit, connection_id: str, audience_id: str) -> Connectio
     """
     connection = _connection(kit, connection_id)
     if connection.audience_id not in {None, audience_id}:
-        raise Invalid("This connection has an audience already; connect again for another one.", "audience")
+        raise Invalid(
+            "This connection has an audience already; connect again for another one.", "audience_id"
+        )
     mailchimp = kit.mailchimp(connection)
     audience = mailchimp.audience(audience_id)
     rules = default_rules(mailchimp.audience_fields(audience_id), mailchimp.audience_interests(audience_id))

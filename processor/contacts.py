@@ -60,7 +60,7 @@ def put_many(kit: Kit, account_id: str, patches: Mapping[str, ContactPatch]) -> 
         adopted = _provisional(c, account_id, patches)
         held = contacts.lock(c, account_id, sorted({*patches, *adopted.values()}))
         written = [
-            _write(contact_id, _current(account_id, contact_id, held, adopted), patch, now)
+            _write(contact_id, *_current(account_id, contact_id, held, adopted), patch, now)
             for contact_id, patch in patches.items()
         ]
         return written, _store(c, account_id, written, set(held), adopted, now)
@@ -91,21 +91,22 @@ def _provisional(c: Connection, account_id: str, patches: Mapping[str, ContactPa
 
 def _current(
     account_id: str, contact_id: str, held: Mapping[str, ContactRow], adopted: Mapping[str, str]
-) -> Contact:
+) -> tuple[Contact, bool]:
+    """Return the contact that is written to, and whether it is a new one."""
     known = held.get(contact_id)
     if known is not None and not known.is_deleted:
-        return known.contact
+        return known.contact, False
     provisional = held.get(adopted.get(contact_id, ""))
     if known is None and provisional is not None:
-        return replace(provisional.contact, id=contact_id)
-    return Contact(account_id, contact_id, None, version=known.contact.version if known else 0)
+        return replace(provisional.contact, id=contact_id), False
+    return Contact(account_id, contact_id, None, version=known.contact.version if known else 0), True
 
 
-def _write(contact_id: str, current: Contact, patch: ContactPatch, now: datetime) -> Written:
+def _write(contact_id: str, current: Contact, is_new: bool, patch: ContactPatch, now: datetime) -> Written:
     try:
         if not contact_id or len(contact_id) > ID_LENGTH or "\0" in contact_id:
             raise Invalid(f"A contact's id has 1 to {ID_LENGTH} characters.", "id")
-        return Written(contact_id, edit(current, patch, now))
+        return Written(contact_id, edit(current, patch, now, is_new=is_new))
     except Invalid as error:
         return Written(contact_id, error=error)
 
@@ -119,7 +120,8 @@ def _store(
     now: datetime,
 ) -> list[str]:
     done = [w.edit for w in written if w.edit is not None and not w.edit.stale]
-    edits = [_renamed(e, adopted, known) for e in done if e.what or e.contact.id not in known]
+    edits = [_renamed(e, adopted, known) for e in done]
+    edits = [e for e in edits if e.what or e.created]
     taken = {adopted[e.contact.id]: e.contact.id for e in edits if "id" in e.what}
     contacts.rename(c, account_id, taken)
     known = known | set(taken.values())

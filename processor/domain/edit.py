@@ -36,20 +36,22 @@ class ContactPatch:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a write did. `what` maps each changed name to (before, after); empty when nothing changed.
-    `stale` says that the writer had not seen the newest version, and nothing was written. `notes` are
+    """What a write did. `what` maps each changed name to (before, after). `created` says that it was not
+    there before. `stale` says that the writer had not seen the newest version, and nothing was written. `notes` are
     sentences for the writer about what was deliberately not done."""
 
     contact: Contact
     what: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    created: bool = False
     stale: bool = False
     notes: tuple[str, ...] = ()
 
 
-def edit(current: Contact, patch: ContactPatch, now: datetime) -> Edit:
+def edit(current: Contact, patch: ContactPatch, now: datetime, *, is_new: bool = False) -> Edit:
     """Return the contact after the write, with `version` one higher where anything changed.
 
-    A contact that does not exist yet is passed as an empty one with version 0. Raises Invalid when the
+    A contact that does not exist is passed as an empty one with `is_new`; its version is 0, or that of the
+    deleted one whose id it takes. Raises Invalid when the
     write would subscribe somebody who left without saying when and where they came back.
     """
     if patch.version is not None and patch.version < current.version:
@@ -61,7 +63,7 @@ def edit(current: Contact, patch: ContactPatch, now: datetime) -> Edit:
     before = _about_address(current, email)
     consent = _consent(before, patch.consent, now, notes)
     what = changes(current, email=email, fields=fields, tags=tags, consent=consent)
-    if not what and current.version:
+    if not what and not is_new:
         return Edit(current, notes=tuple(notes))
     contact = replace(
         current,
@@ -72,7 +74,7 @@ def edit(current: Contact, patch: ContactPatch, now: datetime) -> Edit:
         version=current.version + 1,
         updated_at=now,
     )
-    return Edit(contact, what, notes=tuple(notes))
+    return Edit(contact, what, created=is_new, notes=tuple(notes))
 
 
 def changes(

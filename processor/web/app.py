@@ -15,6 +15,7 @@ from processor.kit import Kit
 from processor.receive import Receiver
 from processor.web import problem, webhooks
 from processor.web.access import Access
+from processor.web.ending import tell_of_the_end
 from processor.web.headers import SecurityHeaders
 from processor.web.health import Health
 from processor.web.webhooks import Webhooks
@@ -40,6 +41,7 @@ def build(kit: Kit, *, routes: Sequence[BaseRoute] = ()) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
+        tell_of_the_end(kit.stopping)
         receiver.start()
         try:
             yield

@@ -127,9 +127,9 @@ def _item(written: Written) -> BatchItemAnswer:
 def _status(done: Edit) -> WriteStatus:
     if done.stale:
         return WriteStatus.STALE
-    if not done.what:
-        return WriteStatus.UNCHANGED
-    return WriteStatus.CREATED if done.contact.version == 1 else WriteStatus.CHANGED
+    if done.created:
+        return WriteStatus.CREATED
+    return WriteStatus.CHANGED if done.what else WriteStatus.UNCHANGED
 
 
 OPERATIONS = (
