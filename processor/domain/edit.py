@@ -37,8 +37,8 @@ class ContactPatch:
 @dataclass(frozen=True, slots=True)
 class Edit:
     """What a write did. `what` maps each changed name to (before, after). `created` says that it was not
-    there before. `stale` says that the writer had not seen the newest version, and nothing was written. `notes` are
-    sentences for the writer about what was deliberately not done."""
+    there before, `stale` that the writer had not seen the newest version and nothing was written. `notes`
+    are sentences for the writer about what was deliberately not done."""
 
     contact: Contact
     what: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)

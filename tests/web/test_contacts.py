@@ -101,7 +101,18 @@ def test_a_deleted_contact_is_gone_and_may_come_back(api: Api) -> None:
     assert [api.call("DELETE", path).status_code for _ in range(2)] == [204, 204]
     assert api.call("GET", path).status_code == 404
     assert api.call("DELETE", path + "anna").status_code == 404
-    assert api.put(email=JO).json()["version"] > 1
+    back = api.put(email=JO)
+    assert back.status_code == 201
+    assert back.json()["version"] > 1
+
+
+def test_an_empty_write_makes_a_contact(api: Api) -> None:
+    """`{}` for an id that is not there makes a contact without anything, also where one was deleted."""
+    assert api.put().json()["status"] == "created"
+    assert api.put().json()["status"] == "unchanged"
+    assert api.call("DELETE", f"/v1/accounts/{ACME}/contacts/jo").status_code == 204
+    assert api.put().json()["status"] == "created"
+    assert read(api, "jo")["email"] is None
 
 
 @pytest.mark.parametrize("contact_id", ["gid://shop/Customer/7", "jo smith", "Jörg", "batch", "a?b#c", ".."])
