@@ -6,12 +6,13 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,3 +155,26 @@ def test_the_log_holds_no_secret_and_no_address(tmp_path: Path) -> None:
     assert "signature_missing" in said
     for secret in [*tokens, "whsec-very-secret", "maple-street"]:
         assert secret not in said
+
+
+def test_several_web_processes_share_a_port_and_end_together(tmp_path: Path) -> None:
+    """Both answer; SIGTERM to the first ends all of them."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "tests.receiver.many", str(port)]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, stderr=log, stdout=log)
+    try:
+        seen: set[str] = set()
+        deadline = time.monotonic() + 20
+        while len(seen) < 2 and time.monotonic() < deadline:
+            with suppress(httpx.TransportError):
+                seen.add(httpx.get(f"http://127.0.0.1:{port}/who").text)
+        assert len(seen) == 2
+        process.terminate()
+        assert process.wait(20) == 0
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"http://127.0.0.1:{port}/who")
+    finally:
+        process.kill()
+        process.wait(10)

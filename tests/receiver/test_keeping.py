@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from bench.load import post_each
 from processor import broker
 from processor.domain.event import Delivery
+from processor.doorkeeper import Doorkeeper
 from processor.errors import StoreDown
 from processor.kit import Kit
 from processor.receive import Overloaded, Receiver, ShuttingDown
 from processor.web.app import build
 from processor.web.server import Running
+from processor.web.webhooks import Webhooks
 from tests.receiver.faults import Backends, full_disk, held_back, refuse_poison
 from tests.receiver.house import (
     FORM,
@@ -190,6 +194,33 @@ def test_too_many_waiting_are_refused_and_the_others_kept(kit: Kit, database_url
     assert outcomes(found) == {"kept": 10, "Overloaded": 5}
     assert set(kept(kit.store)) == {body_of(number) for number in range(10)}
     assert isinstance(found[-1], Overloaded)
+
+
+@pytest.mark.parametrize(("waiting", "is_started", "closes"), [(0, True, False), (10, False, True)])
+def test_a_receiver_that_cannot_take_more_answers_503(
+    kit: Kit, waiting: int, is_started: bool, closes: bool
+) -> None:
+    """Overloaded or not running: come again, and where it stops, to another process."""
+    receiver = Receiver(kit.store, kit.bell, waiting=waiting)
+    doorkeeper = Doorkeeper(kit.store, kit.sealer, kit.now)
+    endpoint = Webhooks(receiver, doorkeeper, kit.now, max_body_bytes=20_000)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        if is_started:
+            receiver.start()
+        yield
+        if is_started:
+            await receiver.stop()
+
+    with Running(Starlette(routes=[endpoint.route()], lifespan=lifespan)) as server:
+        url = f"{server.url}/webhooks/mailchimp/{add_hook(kit)}"
+        answer = httpx.post(url, content=body_of(1), headers={"Content-Type": FORM})
+    doorkeeper.close()
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert (answer.headers.get("Connection") == "close") is closes
+    assert kept(kit.store) == {}
 
 
 def test_stopping_keeps_what_waits_and_refuses_what_comes(kit: Kit) -> None:
