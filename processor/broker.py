@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import dramatiq
@@ -32,6 +32,10 @@ CHECK = "check"
 SILENCE_SECONDS = 15
 """How long one poke speaks for the ones after it. Longer than a poke usually waits in the queue, and the
 most that a lost one can cost."""
+
+
+PAUSE_SECONDS = 5.0
+"""How long Redis is left alone after it failed."""
 
 
 class Bell(Protocol):
@@ -109,28 +113,50 @@ class LocalBell:
 
 
 class RedisBell:
-    """Rings through Redis, once for many: a key of a few seconds says that somebody is on the way."""
+    """Rings through Redis, once for many: a key of a few seconds says that somebody is on the way.
 
-    def __init__(self, broker: dramatiq.Broker, client: redis.Redis) -> None:
+    After a failure Redis is left alone for a while. A frozen one costs its time-out at every question, and
+    the threads that ask have more to do: the clock says between two rings that its worker lives.
+    """
+
+    def __init__(
+        self, broker: dramatiq.Broker, client: redis.Redis, now_seconds: Callable[[], float] = time.monotonic
+    ) -> None:
         self._broker = broker
         self._redis = client
+        self._now_seconds = now_seconds
+        self._paused_until = 0.0
+        self._unsure: set[str] = set()
+        """Keys of rings whose answer was lost: they may speak for a poke that was never sent."""
 
     def ring(self, actor: str, connection_ids: Iterable[str]) -> None:
         """Wake a worker for each connection. Never raises; safe to repeat."""
         for connection_id in connection_ids:
-            try:
-                if self._redis.set(self._key(actor, connection_id), b"1", nx=True, ex=SILENCE_SECONDS):
-                    self._broker.enqueue(_message(actor, connection_id))
-            except Exception as error:
-                say(logger, logging.WARNING, "could not ring", actor=actor, error=type(error).__name__)
-                return  # Redis is away: the clock finds what is due, and the caller must not wait for each
+            self._try("could not ring", self._ring, actor, connection_id)
 
     def answered(self, actor: str, connection_id: str) -> None:
         """Say that a worker has come for it, so that the next ring is heard again."""
+        self._try("could not answer", self._answered, actor, connection_id)
+
+    def _ring(self, actor: str, connection_id: str) -> None:
+        key = self._key(actor, connection_id)
+        only_if_silent = key not in self._unsure
+        self._unsure.add(key)
+        if self._redis.set(key, b"1", nx=only_if_silent, ex=SILENCE_SECONDS):
+            self._broker.enqueue(_message(actor, connection_id))
+        self._unsure.discard(key)
+
+    def _answered(self, actor: str, connection_id: str) -> None:
+        self._redis.delete(self._key(actor, connection_id))
+
+    def _try(self, trouble: str, work: Callable[[str, str], None], actor: str, connection_id: str) -> None:
+        if self._now_seconds() < self._paused_until:
+            return  # the row is due, and the clock finds it
         try:
-            self._redis.delete(self._key(actor, connection_id))
+            work(actor, connection_id)
         except Exception as error:
-            say(logger, logging.WARNING, "could not answer", actor=actor, error=type(error).__name__)
+            self._paused_until = self._now_seconds() + PAUSE_SECONDS
+            say(logger, logging.WARNING, trouble, actor=actor, error=type(error).__name__)
 
     @staticmethod
     def _key(actor: str, connection_id: str) -> str:
