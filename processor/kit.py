@@ -6,9 +6,10 @@ import os
 import random
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from processor.broker import Bell
 from processor.config import Settings
@@ -43,3 +44,14 @@ class Kit:
     """Who holds a lease: this process, this time."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when this process is asked to end: what has not begun is handed back."""
+    left_claims: deque[str] = field(default_factory=deque)
+    left_turns: deque[tuple[str, str]] = field(default_factory=deque)
+    """Claims, and (name, holder) of turns, that could not be given back because the database was away. The
+    clock does it (`tick`); nobody else would, since this worker lives."""
+
+    def enough(self, began: datetime) -> bool:
+        """Whether work that was claimed at `began` should come to its end: this process is stopping, or a
+        third of the lease is over, and the calls under way must still fit in."""
+        return self.stopping.is_set() or self.now() - began > timedelta(
+            seconds=self.settings.lease_seconds / 3
+        )

@@ -6,7 +6,7 @@ believed is what Mailchimp says now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +21,10 @@ PAGE = 1000
 OVERLAP = timedelta(seconds=60)
 """How far back a page reaches behind the last change that was heard: `since_last_changed` is exclusive,
 has one-second steps, and no promise says that changes become visible in their order."""
+
+
+Enough = Callable[[], bool]
+"""Whether work should come to its end: asked before each call that need not be made now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +48,59 @@ class Looked:
 
 
 def look(
-    mailchimp: Mailchimp, audience: str, questions: Sequence[Question], since: datetime | None
+    mailchimp: Mailchimp,
+    audience: str,
+    questions: Sequence[Question],
+    since: datetime | None,
+    enough: Enough,
+    *,
+    sure: bool = False,
 ) -> Looked:
-    """Read what is asked for. `since` is a time before which nothing that is asked for changed; without
-    one every member is read on its own. Raises MailchimpError."""
-    if len(questions) <= FEW or since is None:
-        return Looked([look_up(mailchimp, audience, q) for q in questions], [])
-    start = since - OVERLAP
+    """Read what is asked for. `since` is a time before which nothing that is asked for changed; None, where
+    nothing was heard yet, means the whole audience. When it is `enough`, what was not looked up has no
+    sighting: those are to be asked for again. `sure` is for members whose rows were read before this look
+    began (see `Sighting`). Raises MailchimpError."""
+    if len(questions) <= FEW:
+        return Looked(_one_by_one(mailchimp, audience, questions, enough, sure), [])
+    start = since - OVERLAP if since else None
     first = mailchimp.members_page(audience, since=start, count=PAGE)
     if first.total > PAGE * max(1, len(questions) // FEW):
-        return Looked([look_up(mailchimp, audience, q) for q in questions], [])
+        return Looked(_one_by_one(mailchimp, audience, questions, enough, sure), [])
     members = list(changed(mailchimp, audience, start))
-    return _answer(mailchimp, audience, questions, members)
+    return _answer(mailchimp, audience, questions, members, enough, sure)
+
+
+def _one_by_one(
+    mailchimp: Mailchimp, audience: str, questions: Sequence[Question], enough: Enough, sure: bool
+) -> list[Sighting]:
+    sightings = []
+    for question in questions:
+        if enough():
+            break
+        sightings.append(look_up(mailchimp, audience, question, sure=sure))
+    return sightings
 
 
 def _answer(
-    mailchimp: Mailchimp, audience: str, questions: Sequence[Question], members: list[Member]
+    mailchimp: Mailchimp,
+    audience: str,
+    questions: Sequence[Question],
+    members: list[Member],
+    enough: Enough,
+    sure: bool,
 ) -> Looked:
     by_contact = {m.contact_id: m for m in members if m.contact_id}
     by_address = {email_key(m.email): m for m in members}
-    sightings, used = [], set()
+    sightings, used, missing = [], set(), []
     for question in questions:
         member = by_contact.get(question.contact_id) if question.contact_id else None
         member = member or by_address.get(email_key(question.address))
         if member is None:
-            sightings.append(look_up(mailchimp, audience, question))
+            missing.append(question)
             continue
         used.add(member.id)
-        sightings.append(Sighting(question.address, member, question.row_id))
+        sightings.append(Sighting(question.address, member, question.row_id, sure=sure))
+    sightings += _one_by_one(mailchimp, audience, missing, enough, sure)
     rest = [Sighting(None, m) for m in members if m.id not in used]
     watermark = max((m.last_changed for m in members if m.last_changed), default=None)
     return Looked(sightings, rest, watermark)
@@ -112,7 +141,7 @@ def pages(
         page = mailchimp.members_page(audience, since=since, status=status, offset=offset, count=PAGE)
         if page.members:
             yield page.members
-        if len(page.members) < PAGE:
+        if len(page.members) + page.unreadable < PAGE:
             return
         newest = max((m.last_changed for m in page.members if m.last_changed), default=None)
         # Exclusive at Mailchimp, so one second back keeps the rest of the newest second.
@@ -123,15 +152,14 @@ def pages(
             since, offset = step, 0
 
 
-def look_again(mailchimp: Mailchimp, audience: str, unsure: Sequence[Sighting]) -> list[Sighting]:
-    """Read those members once more whose view was of the same second as the one known, and different."""
-    return [
-        look_up(
-            mailchimp,
-            audience,
-            Question(s.address or s.member.email, s.row_id, s.member.contact_id, s.member.id),
-            sure=True,
-        )
-        for s in unsure
-        if s.member is not None
-    ]
+def look_again(
+    mailchimp: Mailchimp, audience: str, unsure: Sequence[Sighting], enough: Enough
+) -> list[Sighting]:
+    """Read those members once more whose view was of the same second as the one known, and different. When
+    it is `enough` the rest has no sighting, as with `look`."""
+    known = [(s, s.member) for s in unsure if s.member is not None]
+    if not known:
+        return []
+    questions = [Question(s.address or m.email, s.row_id, m.contact_id, m.id) for s, m in known]
+    since = min((m.last_changed for _, m in known if m.last_changed), default=None)
+    return look(mailchimp, audience, questions, since, enough, sure=True).sightings

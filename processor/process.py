@@ -20,14 +20,14 @@ from processor.domain.connection import LEAVING, LIVE
 from processor.domain.contact import MemberStatus, email_key
 from processor.domain.event import Event, EventStatus, EventType, SkipReason
 from processor.domain.triage import reason_to_skip
-from processor.errors import MailchimpError, NotUnderstood
+from processor.errors import MailchimpError, NotUnderstood, StoreDown
 from processor.halt import halt, is_halting
 from processor.kit import Kit
 from processor.log import bind, say
-from processor.look import Question, look, look_again
+from processor.look import Enough, Question, look, look_again
 from processor.mailchimp import webhook
 from processor.mailchimp.client import Mailchimp
-from processor.store import connections, inbox
+from processor.store import Connection, connections, inbox
 from processor.store.connections import ConnectionRow
 from processor.store.inbox import ClaimedEvent, Settled
 from processor.turn import turn
@@ -106,39 +106,52 @@ def process(kit: Kit, connection_id: str) -> int:
 
 def _one_batch(kit: Kit, connection_id: str) -> int:
     now = kit.now()
-    with kit.store.write() as c:
-        connection = connections.get(c, connection_id)
-        if connection is not None and connection.state not in LIVE | LEAVING:
-            return 0  # kept until somebody lets the connection go on
-        lease = kit.settings.lease_seconds
-        rows = inbox.claim(c, connection_id, limit=BATCH, now=now, lease_seconds=lease, worker=kit.worker)
-    cases = [_Case(row) for row in rows]
-    if connection is None or connection.state in LEAVING:
-        for case in cases:
-            case.skip(SkipReason.CONNECTION_REMOVED)
-    else:
-        _carry_out_all(kit, connection, cases)
-    _settle(kit, cases)
+    rows: list[ClaimedEvent] = []
+    try:
+        with kit.store.write() as c:
+            connection = connections.get(c, connection_id)
+            if connection is not None and connection.state not in LIVE | LEAVING:
+                return 0  # kept until somebody lets the connection go on
+            lease = kit.settings.lease_seconds
+            rows = inbox.claim(c, connection_id, limit=BATCH, now=now, lease_seconds=lease, worker=kit.worker)
+        cases = [_Case(row) for row in rows]
+        if connection is None or connection.state in LEAVING:
+            for case in cases:
+                case.skip(SkipReason.CONNECTION_REMOVED)
+        else:
+            _carry_out_all(kit, connection, cases, lambda: kit.enough(now))
+        _settle(kit, cases)
+    except StoreDown:
+        kit.left_claims.extend({row.claim for row in rows})
+        raise
     return len(cases)
 
 
 def _settle(kit: Kit, cases: Sequence[_Case]) -> None:
+    """Write down what became of the batch; what was not begun is handed back."""
     settled = [case.settled for case in cases if case.settled is not None]
-    if not settled:
+    left = {case.row.claim for case in cases if case.is_open}
+    if not cases:
         return
-    with kit.store.write() as c:
+
+    def in_one_transaction(c: Connection) -> None:
         inbox.settle(c, settled, kit.now())
+        inbox.hand_back(c, left, kit.now())
+
+    kit.store.write_retrying(in_one_transaction)
     counts: dict[str, int] = {}
     for outcome in settled:
         counts[outcome.status.value] = counts.get(outcome.status.value, 0) + 1
     say(logger, logging.INFO, "events settled", **counts)
 
 
-def _carry_out_all(kit: Kit, connection: ConnectionRow, cases: list[_Case]) -> None:
+def _carry_out_all(kit: Kit, connection: ConnectionRow, cases: list[_Case], enough: Enough) -> None:
     """Carry a batch out; where it fails for no known reason, each event alone, so that one that cannot
-    be carried out stops itself only."""
+    be carried out stops itself only. What was not begun when it was `enough` stays open."""
     try:
-        _carry_out(kit, connection, cases)
+        _carry_out(kit, connection, cases, enough)
+    except StoreDown:
+        raise  # not the events' fault, and each alone would wait for the database anew
     except Exception:
         if len(cases) == 1:
             with bind(event=f"evt_{cases[0].row.id}"):
@@ -147,11 +160,11 @@ def _carry_out_all(kit: Kit, connection: ConnectionRow, cases: list[_Case]) -> N
             return
         say(logger, logging.ERROR, "a batch failed; its events are carried out alone", events=len(cases))
         for case in cases:
-            if case.is_open:
-                _carry_out_all(kit, connection, [case])
+            if case.is_open and not kit.stopping.is_set():
+                _carry_out_all(kit, connection, [case], kit.stopping.is_set)
 
 
-def _carry_out(kit: Kit, connection: ConnectionRow, cases: Iterable[_Case]) -> None:
+def _carry_out(kit: Kit, connection: ConnectionRow, cases: Iterable[_Case], enough: Enough) -> None:
     cases = [case for case in cases if case.is_open]
     for case in cases:
         _understand(connection, case)
@@ -159,7 +172,7 @@ def _carry_out(kit: Kit, connection: ConnectionRow, cases: Iterable[_Case]) -> N
     if not cases:
         return
     try:
-        _look_and_converge(kit, connection, cases)
+        _look_and_converge(kit, connection, cases, enough)
     except MailchimpError as error:
         _put_off(kit, connection, [case for case in cases if case.is_open], error)
 
@@ -178,21 +191,26 @@ def _understand(connection: ConnectionRow, case: _Case) -> None:
         case.skip(reason)
 
 
-def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case]) -> None:
+def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case], enough: Enough) -> None:
     mailchimp = kit.mailchimp(connection)
     audience = connection.audience_id or ""
-    _name_the_nameless(mailchimp, audience, cases)
-    cases = [case for case in cases if case.is_open]
+    _name_the_nameless(mailchimp, audience, cases, enough)
+    cases = [case for case in cases if case.is_open and case.event and case.event.email]
     questions = {case.address: Question(case.address) for case in cases}
-    looked = look(mailchimp, audience, list(questions.values()), connection.watermark)
+    looked = look(mailchimp, audience, list(questions.values()), connection.watermark, enough)
+    answered = {s.address for s in looked.sightings}
+    cases = [case for case in cases if case.address in answered]
     cause = Cause("webhook", tuple(case.row.id for case in cases))
     outcomes = converge(kit, connection, [*looked.sightings, *looked.by_the_way], cause)
     unsure = [o.sighting for o in outcomes if o.verdict is Verdict.AGAIN]
-    outcomes += converge(kit, connection, look_again(mailchimp, audience, unsure), cause)
-    if looked.watermark is not None:
+    fresh = look_again(mailchimp, audience, unsure, enough)
+    outcomes += converge(kit, connection, fresh, cause)
+    if looked.watermark is not None and len(fresh) == len(unsure):
         with kit.store.write() as c:
             connections.advance_watermark(c, connection.id, looked.watermark, kit.now())
-    by_address = {email_key(o.sighting.address): o for o in outcomes if o.sighting.address}
+    by_address = {o.sighting.address: o for o in outcomes if o.sighting.address is not None}
+    # Who was not looked at again in time stays open: nobody knows yet which view was the newer one.
+    cases = [case for case in cases if by_address[case.address].verdict is not Verdict.AGAIN]
     doubted = [case for case in cases if _is_doubtful(kit, case, by_address[case.address])]
     believed = _believe(kit, connection, doubted)
     for case in cases:
@@ -205,12 +223,14 @@ def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case]) 
         kit.bell.ring(PUSH, [connection.id])
 
 
-def _name_the_nameless(mailchimp: Mailchimp, audience: str, cases: Sequence[_Case]) -> None:
+def _name_the_nameless(mailchimp: Mailchimp, audience: str, cases: Sequence[_Case], enough: Enough) -> None:
     """Find the address of members that were named by `unique_email_id` only (SMS events)."""
     for case in cases:
         event = case.event
         if event is None or event.email or not event.unique_email_id:
             continue
+        if enough():
+            return
         member = mailchimp.member_by_unique_email_id(audience, event.unique_email_id)
         if member is None or not member.email:
             case.skip(SkipReason.NO_ADDRESS)

@@ -30,6 +30,8 @@ from processor.turn import Turn, turn
 logger = logging.getLogger(__name__)
 
 CAUSE = Cause("sweep")
+LOOK_UPS = 50
+"""Members looked up on their own before the turn is renewed: each may take as long as a call may."""
 JITTER = 0.2
 """Sweeps of many connections must not fall into step."""
 
@@ -79,11 +81,13 @@ def _go_round(kit: Kit, connection: ConnectionRow, mine: Turn, *, full: bool) ->
     # The archived first: whoever was archived must be known before anybody is added (promise 3).
     for status in (MemberStatus.ARCHIVED, None):
         for page in pages(mailchimp, connection.audience_id or "", since, status):
+            if kit.stopping.is_set():
+                return healed  # it stays due: another worker goes round
             mine.renew()
             _heal(kit, connection, mailchimp, page, healed)
             newest = max(filter(None, [newest, *(m.last_changed for m in page)]), default=None)
     if full:
-        _find_the_gone(kit, connection, mailchimp, healed, started)
+        _find_the_gone(kit, connection, mailchimp, healed, mine, started)
         _bring_in_the_new(kit, connection, mine)
     _finished(kit, connection, newest, started, full=full)
     kit.bell.ring(PUSH, [connection.id])
@@ -96,7 +100,7 @@ def _heal(
 ) -> None:
     outcomes = converge(kit, connection, [Sighting(None, member) for member in page], CAUSE)
     unsure = [o.sighting for o in outcomes if o.verdict is Verdict.AGAIN]
-    fresh = look_again(mailchimp, connection.audience_id or "", unsure)
+    fresh = look_again(mailchimp, connection.audience_id or "", unsure, lambda: False)
     outcomes += converge(kit, connection, fresh, CAUSE)
     healed.seen += len(page)
     healed.changed += _changed(outcomes)
@@ -107,14 +111,20 @@ def _changed(outcomes: Sequence[Outcome]) -> int:
 
 
 def _find_the_gone(
-    kit: Kit, connection: ConnectionRow, mailchimp: Mailchimp, healed: Healed, started: datetime
+    kit: Kit,
+    connection: ConnectionRow,
+    mailchimp: Mailchimp,
+    healed: Healed,
+    mine: Turn,
+    started: datetime,
 ) -> None:
     """Every member that the audience was just read for was seen since; who was not may be gone. Each is
     looked up before that is believed, since members move while pages are read."""
     after = 0
     while True:
+        mine.renew()
         with kit.store.read() as c:
-            rows = members.not_met_since(c, connection.id, started, after_id=after, limit=PAGE)
+            rows = members.not_met_since(c, connection.id, started, after_id=after, limit=LOOK_UPS)
         if not rows:
             return
         after = rows[-1].id

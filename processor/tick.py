@@ -31,8 +31,10 @@ def tick(kit: Kit) -> bool:
     now = kit.now()
     with kit.store.write() as c:
         liveness.say_alive(c, kit.worker, now)
-        if not leases.take(c, CLOCK, kit.worker, now, CLOCK_SECONDS):
-            return False
+        leads = leases.take(c, CLOCK, kit.worker, now, CLOCK_SECONDS)
+    give_back_what_was_left(kit)
+    if not leads:
+        return False
     take_over(kit, now)
     ring_for_work(kit, now)
     return True
@@ -52,6 +54,27 @@ def take_over(kit: Kit, now: datetime) -> int:
     if freed:
         say(logger, logging.WARNING, "work of dead workers taken over", rows=freed)
     return freed
+
+
+def give_back_what_was_left(kit: Kit) -> None:
+    """Give back what this worker held when the database went away. Safe to repeat."""
+    claims, turns = list(kit.left_claims), list(kit.left_turns)
+    if not claims and not turns:
+        return
+
+    def in_one_transaction(c: Connection) -> None:
+        now = kit.now()
+        members.hand_back(c, claims, now)
+        inbox.hand_back(c, claims, now)
+        for name, holder in turns:
+            leases.give_up(c, name, holder)
+
+    kit.store.write_retrying(in_one_transaction)
+    for _ in claims:
+        kit.left_claims.popleft()
+    for _ in turns:
+        kit.left_turns.popleft()
+    say(logger, logging.WARNING, "work given back after the database was away", claims=len(claims))
 
 
 def ring_for_work(kit: Kit, now: datetime) -> None:

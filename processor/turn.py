@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from processor.errors import StoreDown
 from processor.kit import Kit
 from processor.store import leases
 
@@ -31,15 +32,19 @@ class Turn:
             return leases.take(c, self._name, self._holder, kit.now(), kit.settings.lease_seconds)
 
     def give_up(self) -> None:
-        """Let others have it."""
-        with self._kit.store.write() as c:
-            leases.give_up(c, self._name, self._holder)
+        """Let others have it; later, where the database is away."""
+        try:
+            with self._kit.store.write() as c:
+                leases.give_up(c, self._name, self._holder)
+        except StoreDown:
+            self._kit.left_turns.append((self._name, self._holder))
+            raise
 
 
 @contextmanager
 def turn(kit: Kit, actor: str, connection_id: str) -> Iterator[Turn]:
     """Hold the connection's turn for this kind of work while inside; yields a false one where another
-    has it. A worker that dies leaves its turn to others (see `processor.clock`)."""
+    has it. A worker that dies leaves its turn to others (see `processor.tick`)."""
     held = Turn(kit, f"{actor}:{connection_id}")
     try:
         yield held

@@ -34,6 +34,7 @@ def declare(broker: dramatiq.Broker, kit: Kit) -> None:
 def _quiet(kit: Kit, name: str, verb: Verb) -> Callable[[str], None]:
     def run(connection_id: str) -> None:
         if kit.stopping.is_set():
+            kit.bell.answered(name, connection_id)  # or the next ring would not be heard
             return  # the row stays due: another worker's clock finds it
         try:
             verb(kit, connection_id)

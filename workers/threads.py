@@ -13,7 +13,8 @@ from workers.clock import Clock
 
 IDLE_MS = 100
 """How long an idle worker thread sleeps at most before it looks at the queue again."""
-FINISH_MS = 20_000
+FINISH_MS = 8_000
+"""What runs has been asked to end when the signal came, before the web server finished its requests."""
 
 
 @contextmanager

@@ -17,7 +17,7 @@ class Sighting:
     """One look at one member: what was there, or that nothing was there.
 
     `row_id` names the member's row where the asker knows it; else the member is found by its ids and
-    address. `address` is what was asked for. `sure` says that it was read just now, on its own, after
+    address. `address` is what was asked for. `sure` says that it was read just now, after
     everything stored was read: it may replace a view of the same second.
     """
 

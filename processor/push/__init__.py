@@ -15,11 +15,11 @@ from processor.broker import PUSH
 from processor.converge import Cause, Outcome, Sighting, Verdict, converge
 from processor.domain.connection import LIVE
 from processor.domain.contact import Contact
-from processor.errors import MailchimpError
+from processor.errors import MailchimpError, StoreDown
 from processor.halt import halt, is_halting
 from processor.kit import Kit
 from processor.log import bind, say
-from processor.look import Question, look, look_again
+from processor.look import Enough, Question, look, look_again
 from processor.mailchimp.client import Mailchimp
 from processor.push.send import send_all
 from processor.push.settle import Done, hand_back, settle
@@ -51,31 +51,44 @@ def push(kit: Kit, connection_id: str) -> int:
 
 
 def _one_batch(kit: Kit, connection_id: str) -> int:
-    with kit.store.write() as c:
-        connection = connections.get(c, connection_id)
-        if connection is None or connection.state not in LIVE or connection.audience_id is None:
-            return 0  # kept until somebody lets the connection go on
-        rows = members.claim_due(
-            c,
-            connection_id,
-            limit=BATCH,
-            now=kit.now(),
-            lease_seconds=kit.settings.lease_seconds,
-            worker=kit.worker,
-        )
-        ids = [row.contact_id for row in rows if row.contact_id]
-        known = contacts.get_many(c, connection.account_id, ids)
-    if not rows:
-        return 0
+    now = kit.now()
+    rows: list[MemberRow] = []
     try:
-        done = _carry_up(kit, connection, rows, known)
+        with kit.store.write() as c:
+            connection = connections.get(c, connection_id)
+            if connection is None or connection.state not in LIVE or connection.audience_id is None:
+                return 0  # kept until somebody lets the connection go on
+            lease = kit.settings.lease_seconds
+            rows = members.claim_due(
+                c, connection_id, limit=BATCH, now=now, lease_seconds=lease, worker=kit.worker
+            )
+            ids = [row.contact_id for row in rows if row.contact_id]
+            known = contacts.get_many(c, connection.account_id, ids)
+        if rows:
+            done = _carry_up_all(kit, connection, rows, known, lambda: kit.enough(now))
+            _finish(kit, connection, rows, done)
+    except StoreDown:
+        kit.left_claims.extend(set(_claims(rows).values()))
+        raise
+    return len(rows)
+
+
+def _carry_up_all(
+    kit: Kit,
+    connection: ConnectionRow,
+    rows: Sequence[MemberRow],
+    known: dict[str, Contact],
+    enough: Enough,
+) -> list[Done]:
+    try:
+        return _carry_up(kit, connection, rows, known, enough)
+    except StoreDown:
+        raise  # not the members' fault
     except MailchimpError as error:
-        done = [Done(row.id, error=error) for row in rows]
+        return [Done(row.id, error=error) for row in rows]
     except Exception:
         logger.exception("a push failed")
-        done = [Done(row.id, error=MailchimpError("internal")) for row in rows]
-    _finish(kit, connection, rows, done)
-    return len(rows)
+        return [Done(row.id, error=MailchimpError("internal")) for row in rows]
 
 
 def _finish(kit: Kit, connection: ConnectionRow, rows: Sequence[MemberRow], done: Sequence[Done]) -> None:
@@ -87,21 +100,25 @@ def _finish(kit: Kit, connection: ConnectionRow, rows: Sequence[MemberRow], done
         hand_back(kit, claims)
         return
     settle(kit, connection, claims, done)
-    tried = {d.row_id for d in done}
-    hand_back(kit, {row_id: claim for row_id, claim in claims.items() if row_id not in tried})
+    hand_back(kit, claims)
     failed = sum(d.error is not None for d in done)
     say(logger, logging.INFO, "members pushed", members=len(done), failed=failed)
 
 
 def _carry_up(
-    kit: Kit, connection: ConnectionRow, rows: Sequence[MemberRow], known: dict[str, Contact]
+    kit: Kit,
+    connection: ConnectionRow,
+    rows: Sequence[MemberRow],
+    known: dict[str, Contact],
+    enough: Enough,
 ) -> list[Done]:
-    """Look at every member, send what is to be sent, and read the answers back."""
+    """Look at every member, send what is to be sent, and read the answers back. What was not begun when it
+    was `enough` is left out."""
     mailchimp = kit.mailchimp(connection)
-    outcomes, done = _look_first(kit, mailchimp, connection, rows, known)
+    outcomes, done = _look_first(kit, mailchimp, connection, rows, known, enough)
     to_send = [o for o in outcomes if o.plan is not None and not o.plan.up.is_empty]
     done += [Done(o.row.id, relink=o.plan.relink) for o in outcomes if o.row and o.plan and o not in to_send]
-    sent = send_all(mailchimp, connection, to_send, kit.stopping)
+    sent = send_all(mailchimp, connection, to_send, enough)
     done += [Done(s.row_id, error=s.error) for s in sent if s.error is not None]
     answers = [Sighting(None, s.member, s.row_id, sure=True) for s in sent if s.error is None]
     for outcome in converge(kit, connection, answers, CAUSE, claims=_claims(rows)):
@@ -115,6 +132,7 @@ def _look_first(
     connection: ConnectionRow,
     rows: Sequence[MemberRow],
     known: dict[str, Contact],
+    enough: Enough,
 ) -> tuple[list[Outcome], list[Done]]:
     audience = connection.audience_id or ""
     questions, done = [], []
@@ -125,13 +143,13 @@ def _look_first(
             done.append(Done(row.id, no_address=True))
         else:
             questions.append(Question(address, row.id, row.mailchimp_contact_id, row.member_id))
-    looked = look(mailchimp, audience, questions, connection.watermark)
+    looked = look(mailchimp, audience, questions, connection.watermark, enough)
     claims = _claims(rows)
     outcomes = converge(kit, connection, looked.sightings, CAUSE, claims=claims)
     converge(kit, connection, looked.by_the_way, CAUSE)
     unsure = {o.sighting.row_id for o in outcomes if o.verdict in {Verdict.AGAIN, Verdict.STALE}}
     if unsure:
-        fresh = look_again(mailchimp, audience, [s for s in looked.sightings if s.row_id in unsure])
+        fresh = look_again(mailchimp, audience, [s for s in looked.sightings if s.row_id in unsure], enough)
         outcomes = [o for o in outcomes if o.sighting.row_id not in unsure]
         outcomes += converge(kit, connection, fresh, CAUSE, claims=claims)
     done += [_answered(o) for o in outcomes if o.plan is None]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from processor.converge import Outcome
@@ -35,10 +35,10 @@ def send_all(
     mailchimp: Mailchimp,
     connection: ConnectionRow,
     outcomes: Sequence[Outcome],
-    stopping: threading.Event,
+    enough: Callable[[], bool],
 ) -> list[Sent]:
     """Send every outcome's `plan.up`. Returns one Sent for each; refusals are in it, not raised. What has
-    not begun when `stopping` is set is left out: it is to be handed back.
+    not begun when it is `enough` is left out: it is to be handed back.
 
     Repeating it is safe: an address that exists by now is refused as such, and a change that is there
     already changes nothing.
@@ -49,9 +49,39 @@ def send_all(
     changes = [o for o in outcomes if o.plan and not o.plan.up.create]
     changes.sort(key=lambda o: not (o.plan and o.plan.up.is_urgent))
     sent = _add(mailchimp, audience, creates, policy)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        changed = pool.map(lambda o: _change(mailchimp, audience, o, policy, stopping), changes)
-        return sent + [one for one in changed if one is not None]
+    return sent + _some_at_once(changes, lambda o: _change(mailchimp, audience, o, policy), enough)
+
+
+def _some_at_once(
+    changes: Sequence[Outcome], change: Callable[[Outcome], Sent], enough: Callable[[], bool]
+) -> list[Sent]:
+    """Make several changes at a time, in the given order.
+
+    Not by a thread pool: the interpreter waits for its threads when the process ends, and a call that hangs
+    would hold a deploy up.
+    """
+    waiting, sent = deque(changes), list[Sent]()
+    broken: list[Exception] = []
+
+    def work() -> None:
+        while not broken and not enough():
+            try:
+                outcome = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                sent.append(change(outcome))
+            except Exception as error:
+                broken.append(error)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(AT_ONCE, len(changes)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if broken:
+        raise broken[0]
+    return sent
 
 
 def _add(mailchimp: Mailchimp, audience: str, outcomes: Sequence[Outcome], policy: Policy) -> list[Sent]:
@@ -93,11 +123,7 @@ def _new_member(outcome: Outcome, policy: Policy) -> NewMember | None:
     )
 
 
-def _change(
-    mailchimp: Mailchimp, audience: str, outcome: Outcome, policy: Policy, stopping: threading.Event
-) -> Sent | None:
-    if stopping.is_set():
-        return None
+def _change(mailchimp: Mailchimp, audience: str, outcome: Outcome, policy: Policy) -> Sent:
     try:
         return Sent(_row_id(outcome), _carry_out(mailchimp, audience, outcome, policy))
     except MailchimpError as error:

@@ -53,15 +53,8 @@ def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done:
 
 
 def hand_back(kit: Kit, claims: Mapping[int, str]) -> None:
-    """Let the members go untried: they are due again as soon as their connection works."""
-
-    def in_one_transaction(c: Connection) -> None:
-        now = kit.now()
-        rows = [row for row in members.lock(c, claims).values() if row.claim == claims[row.id]]
-        free = [replace(row, due_at=now, attempts=max(0, row.attempts - 1)) for row in rows]
-        members.settle(c, free, now)
-
-    kit.store.write_retrying(in_one_transaction)
+    """Let what was not settled go untried: it is due again as soon as its connection works."""
+    kit.store.write_retrying(lambda c: members.hand_back(c, set(claims.values()), kit.now()))
 
 
 def _lock_contacts(c: Connection, connection: ConnectionRow, row_ids: Sequence[int]) -> Mapping[str, Contact]:

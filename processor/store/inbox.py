@@ -7,7 +7,7 @@ one has none. So one small index finds what was never poked, what is due again a
 
 from __future__ import annotations
 
-from processor.store.inbox_claim import claim, expire, release
+from processor.store.inbox_claim import claim, expire, hand_back, release
 from processor.store.inbox_find import (
     attempts_of,
     count,
@@ -48,6 +48,7 @@ __all__ = [
     "expire",
     "find",
     "get",
+    "hand_back",
     "keep",
     "oldest_due",
     "release",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Row, case, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, insert, select, update
 
 from processor.domain.event import CLAIMABLE, EventStatus
 from processor.store.inbox_rows import AttemptOutcome, ClaimedEvent
@@ -87,9 +87,19 @@ def release(c: Connection, worker: str, now: datetime) -> int:
 
     For a worker that is stopping. Safe to repeat.
     """
+    return _free(c, events.c.claimed_by == worker, now)
+
+
+def hand_back(c: Connection, claims: Collection[str], now: datetime) -> int:
+    """Hand back what is still held under these claims, as if it had never been claimed, due at once; return
+    how many. Safe to repeat: what was settled or taken over meanwhile is left alone."""
+    return _free(c, events.c.claim.in_(claims), now) if claims else 0
+
+
+def _free(c: Connection, whose: ColumnElement[bool], now: datetime) -> int:
     held = (
         select(events.c.id)
-        .where(events.c.status == EventStatus.PROCESSING, events.c.claimed_by == worker)
+        .where(events.c.status == EventStatus.PROCESSING, events.c.due_at.is_not(None), whose)
         .order_by(events.c.id)
         .with_for_update()
     )

@@ -7,7 +7,7 @@ when that worker is done.
 
 from __future__ import annotations
 
-from processor.store.members_claim import claim_due, expire, release, settle
+from processor.store.members_claim import claim_due, expire, hand_back, release, settle
 from processor.store.members_find import (
     by_contact_ids,
     by_views,
@@ -36,6 +36,7 @@ __all__ = [
     "find",
     "get",
     "get_many",
+    "hand_back",
     "insert_many",
     "lock",
     "mark_due",

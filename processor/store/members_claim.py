@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, and_, bindparam, case, false, literal, null, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    false,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from processor.domain.plan import MemberState
 from processor.store.inbox_claim import EXPIRE_LIMIT, alone_or_together, new_claim
@@ -103,8 +116,18 @@ def release(c: Connection, worker: str, now: datetime) -> int:
 
     For a worker that is stopping. Safe to repeat.
     """
+    return _free(c, members.c.claimed_by == worker, now)
+
+
+def hand_back(c: Connection, claims: Collection[str], now: datetime) -> int:
+    """Hand back what is still held under these claims, as if it had never been claimed, due at once; return
+    how many. Safe to repeat: what was settled or taken over meanwhile is left alone."""
+    return _free(c, members.c.claim.in_(claims), now) if claims else 0
+
+
+def _free(c: Connection, whose: ColumnElement[bool], now: datetime) -> int:
     fewer = case((members.c.attempts > 0, members.c.attempts - 1), else_=0)
-    held = select(members.c.id).where(members.c.claimed_by == worker).order_by(members.c.id)
+    held = select(members.c.id).where(whose, members.c.due_at.is_not(None)).order_by(members.c.id)
     released = 0
     for piece in pieces(c.scalars(held.with_for_update()).all()):
         query = update(members).where(members.c.id.in_(piece))
