@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import select
 
 from processor import bootstrap, connect
 from processor.bootstrap import House
@@ -21,11 +21,12 @@ from processor.domain.connection import ConnectionState
 from processor.domain.contact import Contact
 from processor.domain.event import EventStatus
 from processor.kit import Kit, utc_now
-from processor.store import accounts, changes, connections, inbox, keys, leases, liveness, members
+from processor.store import changes, connections, inbox, keys, liveness, members
 from processor.store import contacts as stored
 from processor.store.connections import ConnectionRow
 from processor.store.inbox import EventFilter, EventRow
 from processor.store.migrate import migrate
+from processor.store.tables import leases
 from processor.tick import CLOCK
 from sandbox.control import Control
 from tests.production.processes import Process, environment, free_port, group_of, procfile, until_listening
@@ -90,17 +91,13 @@ class Installation:
             until(lambda process=process: self.names_of(process) or not process.is_running, 20)
             assert process.is_running, process.said()
 
-    def leader(self) -> str | None:
-        """Return the name of the worker whose clock looks for work now."""
-        from sqlalchemy import text
-
+    def clock(self) -> tuple[str, datetime] | None:
+        """Return the worker whose clock looks for work, and until when it may."""
         with self.house.store.read() as c:
-            if not leases.is_held(c, CLOCK, self.kit.now()):
-                return None
-            found: str | None = c.scalar(
-                text("SELECT holder FROM leases WHERE name = :name"), {"name": CLOCK}
-            )
-            return found
+            row = c.execute(
+                select(leases.c.holder, leases.c.until).where(leases.c.name == CLOCK)
+            ).one_or_none()
+        return None if row is None or row.until <= self.kit.now() else (row.holder, row.until)
 
     def stop(self) -> None:
         """End whatever still runs."""
@@ -172,13 +169,40 @@ def installation(
     folder: Path, database_url: str, redis_url: str, *, webs: int = 2, workers: int = 2, **settings: object
 ) -> Iterator[Installation]:
     """Run sandbox, web and worker processes, with an audience connected and in step."""
+    with _nobody_at_work(folder, database_url=database_url, redis_url=redis_url, **settings) as made:
+        release = Process("release", procfile()["release"], made.env, folder / "release.log")
+        assert release.wait(60) == 0, release.said()
+        for _ in range(webs):
+            made.start_web()
+        made.until_at_work(*(made.start_worker() for _ in range(workers)))
+        connect_account(made)
+        yield made
+
+
+@contextmanager
+def embedded(folder: Path, **settings: object) -> Iterator[Installation]:
+    """Run the sandbox, and everything else in one process on SQLite, with an audience connected. The one
+    process is the only one of `workers`."""
+    with _nobody_at_work(folder, data_dir=folder / "data", **settings) as made:
+        port = free_port()
+        env = {**made.env, "PORT": str(port)}
+        migrate(made.kit.settings.database)
+        process = Process("embedded", "python -m workers", env, folder / "embedded.log")
+        made.workers.append(process)
+        until_listening(port, process)
+        made.router.backends.append(port)
+        made.until_at_work(process)
+        connect_account(made)
+        yield made
+
+
+@contextmanager
+def _nobody_at_work(folder: Path, **settings: object) -> Iterator[Installation]:
     with ExitStack() as stack:
         sandbox_url = stack.enter_context(sandbox(folder))
         control = stack.enter_context(Control(sandbox_url))
         router = stack.enter_context(Router())
         env = environment(
-            DATABASE_URL=database_url,
-            REDIS_URL=redis_url,
             PUBLIC_URL=router.url,
             SECRET_KEY="a secret key that is long enough for a test",
             MAILCHIMP_CLIENT_ID="app",
@@ -187,15 +211,10 @@ def installation(
             WORKER_THREADS=4,
             **{name.upper(): value for name, value in settings.items()},
         )
-        migrate(database_url)
         house = bootstrap.build(_settings(env))
         stack.callback(house.close)
         made = Installation(house, control, router, folder, env)
         stack.callback(made.stop)
-        for _ in range(webs):
-            made.start_web()
-        made.until_at_work(*(made.start_worker() for _ in range(workers)))
-        connect_account(made)
         yield made
 
 
@@ -221,32 +240,30 @@ def sandbox(folder: Path) -> Iterator[str]:
 
 
 def connect_account(made: Installation) -> None:
-    """Connect a Mailchimp account by its OAuth pages and choose the audience, as the customer does."""
+    """Connect a Mailchimp account and choose its audience; wait until both sides are in step."""
     account = made.control.account("Acme")
     listed = made.control.audience(account.id, "News", merge_fields=[{"tag": "CITY", "type": "text"}])
-    link = connect.make_link(made.kit, ACCOUNT)
-    with httpx.Client(follow_redirects=False, timeout=30) as browser:
-        allow = browser.get(link).headers["location"]
-        back = browser.post(allow, data={"account": account.id, "answer": "allow"}).headers["location"]
-        offered = browser.get(back)
-        token = re.search(r'name="token" value="([^"]+)"', offered.text)
-        assert token, offered.text
-        url = f"{made.router.url}/connect/audience"
-        chosen = browser.post(url, data={"token": token[1], "audience": listed.id})
-        assert chosen.status_code == 200, chosen.text
-    with made.house.store.write() as c:
-        accounts.ensure(c, ACCOUNT, utc_now())
-        _, made.key = keys.create(c, "test", ACCOUNT, utc_now())
-        made.connection_id = connections.for_account(c, ACCOUNT)[0].id
     made.audience, made.mailchimp_account = listed.id, account.id
+    made.connection_id = connect_audience(made, ACCOUNT, account.id, listed.id)
+    with made.house.store.write() as c:
+        _, made.key = keys.create(c, "test", ACCOUNT, utc_now())
     until(lambda: made.connection().state == ConnectionState.IN_SYNC, 20)
     until(made.is_settled, 20)
     made.control.forget_requests()
     made.control.forget_deliveries()
 
 
-def within(seconds: float, there: Callable[[], Any]) -> float:
-    """Wait until `there` is true; return how long it took. Fails after so many seconds."""
-    started = time.monotonic()
-    until(there, seconds)
-    return time.monotonic() - started
+def connect_audience(made: Installation, account_id: str, mailchimp_account: str, audience: str) -> str:
+    """Go through the OAuth pages as the customer does; return the connection."""
+    link = connect.make_link(made.kit, account_id)
+    with httpx.Client(follow_redirects=False, timeout=30) as browser:
+        allow = browser.get(link).headers["location"]
+        back = browser.post(allow, data={"account": mailchimp_account, "answer": "allow"}).headers["location"]
+        offered = browser.get(back)
+        token = re.search(r'name="token" value="([^"]+)"', offered.text)
+        assert token, offered.text
+        url = f"{made.router.url}/connect/audience"
+        chosen = browser.post(url, data={"token": token[1], "audience": audience})
+        assert chosen.status_code == 200, chosen.text
+    with made.house.store.read() as c:
+        return connections.for_account(c, account_id)[0].id

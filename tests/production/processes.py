@@ -81,6 +81,10 @@ class Process:
         self.signal(signal.SIGTERM)
         return self._popen.wait(within_seconds)
 
+    def wait(self, within_seconds: float) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        return self._popen.wait(within_seconds)
+
     def said(self) -> str:
         """Return everything that it has written so far."""
         return self.log.read_text(errors="replace")
