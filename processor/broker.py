@@ -26,6 +26,7 @@ QUEUE = "bothways"
 PROCESS = "process_events"
 PUSH = "push_members"
 SWEEP = "sweep_audience"
+UNINSTALL = "uninstall"
 CHECK = "check"
 """Answers the doctor: proves that a poke reaches a worker."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Container
 from dataclasses import dataclass
 
 from processor.kit import Kit
@@ -44,14 +45,28 @@ def register(kit: Kit, connection: ConnectionRow) -> None:
         _create(kit, mailchimp, connection)
 
 
-def _ours(kit: Kit, connection: ConnectionRow) -> list[_Ours]:
+def take_away(kit: Kit, connection: ConnectionRow) -> int:
+    """Delete our webhooks at the audience, and nobody else's; return how many those were.
+
+    For uninstalling. Safe to repeat. Raises MailchimpError.
+    """
+    mailchimp = kit.mailchimp(connection)
+    audience = connection.audience_id or ""
+    urls = {ours.url for ours in _ours(kit, connection, frozenset(HookState))}
+    standing = [hook for hook in mailchimp.webhooks(audience) if hook.url in urls]
+    return sum(mailchimp.delete_webhook(audience, hook.id) for hook in standing)
+
+
+def _ours(
+    kit: Kit, connection: ConnectionRow, states: Container[HookState] = frozenset({HookState.LIVE})
+) -> list[_Ours]:
     with kit.store.read() as c:
         rows = hooks.for_connection(c, connection.id)
     binding = hook_token_bind(connection.id)
     return [
         _Ours(row, kit.settings.public + PATH + kit.sealer.unseal(row.token_sealed, binding))
         for row in rows
-        if row.state is HookState.LIVE
+        if row.state in states and row.token_sealed
     ]
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from processor.broker import PROCESS, PUSH, SWEEP
+from processor.broker import PROCESS, PUSH, SWEEP, UNINSTALL
 from processor.kit import Kit
 from processor.log import say
-from processor.store import Connection, connections, inbox, leases, liveness, members
+from processor.store import Connection, connections, inbox, leases, liveness, members, receipts
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +83,11 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
         events = inbox.due_connections(c, now, MANY)
         pushes = members.due_connections(c, now, MANY)
         sweeps = connections.sweep_due(c, now, MANY)
+        leaving = receipts.due(c, now, MANY)
     kit.bell.ring(PROCESS, events)
     kit.bell.ring(PUSH, pushes)
     kit.bell.ring(SWEEP, sweeps)
+    kit.bell.ring(UNINSTALL, leaving)
 
 
 def stop(kit: Kit) -> None:

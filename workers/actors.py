@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import dramatiq
 
-from processor.broker import CHECK, PROCESS, PUSH, QUEUE, SWEEP
+from processor.broker import CHECK, PROCESS, PUSH, QUEUE, SWEEP, UNINSTALL
 from processor.doctor import answer
 from processor.errors import StoreDown
 from processor.kit import Kit
@@ -15,12 +15,19 @@ from processor.log import say
 from processor.process import process
 from processor.push import push
 from processor.sweep import sweep
+from processor.uninstall import finish
 
 logger = logging.getLogger(__name__)
 
 Verb = Callable[[Kit, str], object]
 
-VERBS: dict[str, Verb] = {PROCESS: process, PUSH: push, SWEEP: sweep, CHECK: answer}
+VERBS: dict[str, Verb] = {
+    PROCESS: process,
+    PUSH: push,
+    SWEEP: sweep,
+    UNINSTALL: finish,
+    CHECK: answer,
+}
 
 
 def declare(broker: dramatiq.Broker, kit: Kit) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from processor import connect, report
+from processor import uninstall as uninstalling
 from processor.cli.common import epilog, json_option, print_json, print_table, working_house
 from processor.domain.plan import MemberState
+from processor.uninstall import receipt_json, receipt_lines
 
 COLUMNS = ["id", "account", "state", "audience", "mailchimp", "problem", "waiting", "failing"]
 
@@ -20,7 +22,8 @@ COLUMNS = ["id", "account", "state", "audience", "mailchimp", "problem", "waitin
         "bothways connections link acme             # a link to connect Mailchimp, once, within 15 minutes\n"
         "bothways connections audiences con_…       # which audiences the login may see\n"
         "bothways connections choose con_… a1b2c3d4e5\n"
-        "bothways connections show con_… --json"
+        "bothways connections show con_… --json\n"
+        "bothways connections remove con_…          # undo the installation, with a receipt"
     ),
 )
 @json_option
@@ -99,3 +102,23 @@ def choose(connection_id: str, audience_id: str) -> None:
     with working_house() as house:
         row = connect.choose_audience(house.kit, connection_id, audience_id)
     click.echo(f"{row.id} is now in step with “{row.audience_name}”; the first sync runs.")
+
+
+@connections.command("remove")
+@click.argument("connection_id")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@json_option
+def remove(connection_id: str, yes: bool, as_json: bool) -> None:
+    """Undo the installation: webhook, token, settings and stored copies go; people stay; a receipt says so.
+
+    Works while Mailchimp is down: what is left to do there is done later. Safe to repeat.
+    """
+    with working_house() as house:
+        if not yes:
+            click.confirm(f"Disconnect {connection_id}? Nobody is unsubscribed or deleted.", abort=True)
+        receipt = uninstalling.uninstall(house.kit, connection_id)
+    if as_json:
+        print_json(receipt_json(receipt))
+        return
+    for line in receipt_lines(receipt):
+        click.echo(line)

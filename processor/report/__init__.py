@@ -11,6 +11,7 @@ from processor.report.connections import (
     all_connections,
     connection,
     connections_of,
+    receipts_of,
     row_of,
 )
 from processor.report.events import EventPage, EventReport, event, events
@@ -24,5 +25,6 @@ __all__ = [
     "connections_of",
     "event",
     "events",
+    "receipts_of",
     "row_of",
 ]

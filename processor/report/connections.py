@@ -13,9 +13,10 @@ from processor.domain.plan import MemberState
 from processor.errors import NotFound
 from processor.kit import Kit
 from processor.report.standing import Standing, label_of, line_of, state_of
-from processor.store import Connection, connections, inbox, members
+from processor.store import Connection, connections, inbox, members, receipts
 from processor.store.connections import ConnectionRow
 from processor.store.inbox import EventFilter
+from processor.store.receipts import ReceiptRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +99,9 @@ def _report(c: Connection, row: ConnectionRow, now: datetime) -> ConnectionRepor
         problem_code=row.problem_code,
         problem=because if row.problem_code else None,
     )
+
+
+def receipts_of(kit: Kit, account_id: str) -> list[ReceiptRow]:
+    """Return the receipts of what the account has uninstalled, oldest first. Raises StoreDown."""
+    with kit.store.read() as c:
+        return receipts.of_account(c, account_id)

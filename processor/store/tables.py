@@ -279,3 +279,18 @@ leases = Table(
     Column("holder", Text, nullable=False),
     Column("until", Moment, nullable=False),
 )
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # No foreign key: a receipt is what is left when everything else is gone.
+    Column("account_id", Text, nullable=False, index=True),
+    Column("connection_id", Text, nullable=False, unique=True),
+    Column("account_name", Words, nullable=False),
+    Column("audience_name", Words),
+    Column("what", Json, nullable=False),
+    _made_at("begun_at"),
+    Column("finished_at", Moment),
+    Column("next_try_at", Moment),
+)

@@ -88,6 +88,8 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("get", "/v1/events/{event}", {}),
         ("post", "/v1/replays", {"json": {"ids": [event]}}),
         ("post", "/v1/replays", {"json": {}}),
+        ("delete", "/v1/connections/{connection}", {}),
+        ("get", "/v1/accounts/{account}/receipts", {}),
     ]
     parts = {"account": ACME, "id": "jo", "connection": connection, "event": event}
     for method, path, sent in calls:

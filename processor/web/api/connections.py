@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processor import connect, report
+from processor import connect, report, uninstall
 from processor.web.api.operation import Call, Nothing, Operation, Reply
 from processor.web.models.connection import (
     AudiencesAnswer,
@@ -13,6 +13,7 @@ from processor.web.models.connection import (
     audience_answer,
     connection_answer,
 )
+from processor.web.models.receipt import ReceiptAnswer, ReceiptsAnswer, receipt_answer
 
 ONE = "/v1/connections/{connection}"
 LINKS = "/v1/accounts/{account}/connect-links"
@@ -46,6 +47,18 @@ def change(call: Call[Nothing, ConnectionAsked]) -> Reply:
     """Choose the audience, and begin the first sync."""
     connect.choose_audience(call.kit, call.path["connection"], call.body.audience_id)
     return _stands(call, call.path["connection"])
+
+
+def remove(call: Call[Nothing, None]) -> Reply:
+    """Undo the installation, and hand over the receipt."""
+    receipt = uninstall.uninstall(call.kit, call.path["connection"])
+    return Reply(receipt_answer(receipt), 200 if receipt.finished_at else 202)
+
+
+def list_receipts(call: Call[Nothing, None]) -> Reply:
+    """Tell what was uninstalled."""
+    found = report.receipts_of(call.kit, call.path["account"])
+    return Reply(ReceiptsAnswer(receipts=[receipt_answer(one) for one in found]))
 
 
 def _stands(call: Call[Nothing, ConnectionAsked] | Call[Nothing, None], connection_id: str) -> Reply:
@@ -83,6 +96,25 @@ OPERATIONS = (
         answers={200: ConnectionAnswer},
         refusals=(409, 502),
         description="Maps the fields, registers our webhook and begins the first sync. Safe to repeat.",
+    ),
+    Operation(
+        "DELETE",
+        ONE,
+        "removeConnection",
+        "Undo an installation",
+        handler=remove,
+        answers={200: ReceiptAnswer, 202: ReceiptAnswer},
+        description="Our webhook, the token, the settings and the stored copies go; people stay on both "
+        "sides. 202 while Mailchimp does not answer: the rest is done later by itself, and the receipt is "
+        "among the account's receipts.",
+    ),
+    Operation(
+        "GET",
+        "/v1/accounts/{account}/receipts",
+        "listReceipts",
+        "List the receipts of what was uninstalled",
+        handler=list_receipts,
+        answers={200: ReceiptsAnswer},
     ),
     Operation(
         "GET",

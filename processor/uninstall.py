@@ -1,0 +1,205 @@
+"""Undoes an installation in one step: our webhooks, the token, the settings and the stored copies go; the
+people stay where they are; a receipt says so.
+
+It works while Mailchimp is down: what cannot be deleted there at once is deleted by the clock later, and
+until then the webhook's URL answers 410, at which Mailchimp switches it off by itself (facts.md 1.7).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+from processor.broker import PROCESS, PUSH, SWEEP, UNINSTALL
+from processor.domain.connection import LEAVING, ConnectionState
+from processor.domain.event import UNSETTLED
+from processor.domain.plan import MemberState
+from processor.errors import Gone, MailchimpError, NotFound, Passing, Reconnect
+from processor.hook import take_away
+from processor.kit import Kit
+from processor.log import bind, say
+from processor.store import Connection, connections, contacts, hooks, inbox, members, receipts
+from processor.store.connections import ConnectionRow
+from processor.store.ids import new_id
+from processor.store.receipts import ReceiptRow
+from processor.turn import turn
+
+logger = logging.getLogger(__name__)
+
+TRY_AGAIN = timedelta(minutes=1)
+GIVE_UP = timedelta(days=7)
+"""By then Mailchimp, answered 410 at every delivery, has long switched the webhook off."""
+SOON = timedelta(seconds=2)
+WORK = (PROCESS, PUSH, SWEEP)
+
+
+def uninstall(kit: Kit, connection_id: str) -> ReceiptRow:
+    """Stop the connection's work at once, take away what is ours, and return the receipt.
+
+    Where Mailchimp does not answer, the receipt is not finished and the clock goes on. Safe to repeat: the
+    second time returns the same receipt. Raises NotFound, StoreDown.
+    """
+    with kit.store.read() as c:
+        known = receipts.of_connection(c, connection_id)
+    if known is None:
+        kit.store.write_retrying(lambda c: _begin(kit, c, connection_id))
+    finish(kit, connection_id)
+    with kit.store.read() as c:
+        receipt = receipts.of_connection(c, connection_id)
+    assert receipt is not None
+    return receipt
+
+
+def _begin(kit: Kit, c: Connection, connection_id: str) -> None:
+    now = kit.now()
+    row = connections.get(c, connection_id)
+    if row is None:
+        raise NotFound(f"There is no connection “{connection_id}”.")
+    if row.state in LEAVING:
+        return
+    for hook in hooks.for_connection(c, connection_id):
+        hooks.mark_gone(c, hook.token_hash)
+    connections.set_state(c, connection_id, ConnectionState.REMOVING, now)
+    receipts.begin(
+        c,
+        ReceiptRow(
+            id=new_id("rcp"),
+            account_id=row.account_id,
+            connection_id=connection_id,
+            account_name=row.account_name,
+            audience_name=row.audience_name,
+            what=_counted(c, row),
+            begun_at=now,
+            finished_at=None,
+            next_try_at=now,
+        ),
+    )
+    say(logger, logging.INFO, "uninstalling", connection=connection_id)
+
+
+def _counted(c: Connection, row: ConnectionRow) -> dict[str, Any]:
+    """What was still under way, and what stays where, as it is when the work stops."""
+    by_state = members.counts(c, row.id)
+    by_status = inbox.counts(c, row.id)
+    return {
+        "not_delivered": {
+            "changes_for_mailchimp": by_state.get(MemberState.WAITING, 0),
+            "deliveries_from_mailchimp": sum(by_status.get(status, 0) for status in UNSETTLED),
+        },
+        "removed": {
+            "token": row.token_sealed is not None,
+            "settings": True,
+            "links_between_contacts_and_members": sum(by_state.values()),
+            "stored_deliveries": sum(by_status.values()),
+            "webhooks": 0,
+        },
+        "stays": {
+            "contacts_on_the_platform": contacts.count(c, row.account_id),
+            "members_in_mailchimp": "all of them, as they are",
+        },
+        "to_do": [
+            "Access can also be withdrawn in Mailchimp, where your account lists its connected apps.",
+        ],
+    }
+
+
+def finish(kit: Kit, connection_id: str) -> bool:
+    """Do what is left of an uninstalling. Returns whether it is finished.
+
+    Safe to repeat and to run anywhere at once. Raises StoreDown.
+    """
+    with ExitStack() as held, bind(connection=connection_id):
+        # Whoever works on this connection now finishes first; nobody begins while it is being removed.
+        turns = [held.enter_context(turn(kit, kind, connection_id)) for kind in (UNINSTALL, *WORK)]
+        with kit.store.read() as c:
+            row = connections.get(c, connection_id)
+            receipt = receipts.of_connection(c, connection_id)
+        if receipt is None or receipt.finished_at is not None:
+            return True
+        if not all(turns):
+            return _later(kit, connection_id, SOON)
+        taken, left = 0, None
+        try:
+            if row is not None and row.audience_id:
+                taken = take_away(kit, row)
+        except MailchimpError as error:
+            if isinstance(error, Passing) and kit.now() - receipt.begun_at < GIVE_UP:
+                return _later(kit, connection_id, TRY_AGAIN)
+            left = _why_left(error)
+        _forget(kit, connection_id, _in_the_end(receipt.what, taken, left))
+        return True
+
+
+def _later(kit: Kit, connection_id: str, wait: timedelta) -> bool:
+    with kit.store.write() as c:
+        receipts.put_off(c, connection_id, kit.now() + wait)
+    return False
+
+
+def _why_left(error: MailchimpError) -> str | None:
+    """What to say when our webhook could not be deleted for good; None when there is none any more."""
+    if isinstance(error, Gone):
+        return None
+    if isinstance(error, Reconnect):
+        return (
+            "Our webhook could not be deleted, since Mailchimp had withdrawn our access. "
+            "Its address now answers that it is gone, and Mailchimp switches it off by itself."
+        )
+    return (
+        "Our webhook could not be deleted. Its address now answers that it is gone; you may delete it there."
+    )
+
+
+def _in_the_end(what: Mapping[str, Any], taken: int, left: str | None) -> dict[str, Any]:
+    removed = {**what["removed"], "webhooks": taken}
+    return {**what, "removed": removed, "to_do": [*([left] if left else []), *what["to_do"]]}
+
+
+def _forget(kit: Kit, connection_id: str, what: Mapping[str, Any]) -> None:
+    def in_one_transaction(c: Connection) -> None:
+        receipts.forget_connection(c, connection_id)
+        receipts.finish(c, connection_id, what, kit.now())
+
+    kit.store.write_retrying(in_one_transaction)
+    say(logger, logging.INFO, "uninstalled", connection=connection_id)
+
+
+def receipt_json(receipt: ReceiptRow) -> dict[str, Any]:
+    """Return a receipt for programs."""
+    return {
+        "id": receipt.id,
+        "account": receipt.account_id,
+        "connection": receipt.connection_id,
+        "mailchimp_account": receipt.account_name,
+        "audience_name": receipt.audience_name,
+        "begun_at": receipt.begun_at,
+        "finished_at": receipt.finished_at,
+        **receipt.what,
+    }
+
+
+def receipt_lines(receipt: ReceiptRow) -> list[str]:
+    """Return a receipt in words, a line each."""
+    what = receipt.what
+    removed, waiting = what["removed"], what["not_delivered"]
+    where = receipt.account_name
+    if receipt.audience_name:
+        where = f"“{receipt.audience_name}” of {where}"
+    lines = [f"Receipt {receipt.id}: {where} is disconnected."]
+    if receipt.finished_at is None:
+        lines.append("Mailchimp does not answer now: our webhook is deleted there as soon as it does.")
+    else:
+        lines.append(f"Deleted in Mailchimp: {removed['webhooks']} webhook(s) of ours, nothing else.")
+    lines += [
+        "Deleted here: the access token, the settings, "
+        f"{removed['links_between_contacts_and_members']} links between contacts and members, "
+        f"{removed['stored_deliveries']} stored deliveries.",
+        f"Not delivered any more: {waiting['changes_for_mailchimp']} changes for Mailchimp, "
+        f"{waiting['deliveries_from_mailchimp']} deliveries from Mailchimp.",
+        f"Stays: {what['stays']['contacts_on_the_platform']} contacts on the platform; "
+        "in Mailchimp every member, as they are.",
+    ]
+    return lines + list(what["to_do"])
