@@ -51,6 +51,7 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """An embedded installation with one connection and three dead events."""
     env = {"DATA_DIR": str(tmp_path), "SECRET_KEY": SECRET, "DATABASE_URL": "", "REDIS_URL": ""}
+    env["PUBLIC_URL"] = "http://127.0.0.1:1"  # where nobody answers
     house = bootstrap.build(config.Settings(data_dir=tmp_path, secret_key=SECRET))
     migrate(house.kit.settings.database)
     with house.store.write() as c:
@@ -171,7 +172,12 @@ def test_the_doctor_names_a_remedy_for_each_fault(desk: Desk) -> None:
 
 def test_settings_that_cannot_work_are_all_named_at_once(desk: Desk) -> None:
     """Every problem in one go, each with its remedy, none with its value."""
-    env = {**desk.env, "SECRET_KEY": "short-secret", "DATABASE_URL": "mysql://user:pw@host/db"}
+    env = {
+        **desk.env,
+        "PUBLIC_URL": "",
+        "SECRET_KEY": "short-secret",
+        "DATABASE_URL": "mysql://user:pw@host/db",
+    }
     result = CliRunner().invoke(main, ["up", "--role", "web"], env=env)
     assert result.exit_code == 3
     for name in ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "MAILCHIMP_CLIENT_ID"):
