@@ -15,7 +15,7 @@ from typing import Any
 _bound: ContextVar[dict[str, Any]] = ContextVar("bothways_log", default={})  # noqa: B039 - never mutated
 
 _SECRETS = re.compile(
-    r"(?P<path>/webhooks/mailchimp/)[^/\s\"'?]+"  # the path secret of a webhook
+    r"(?P<path>/webhooks/mailchimp/)[^/\s\"'?{]+"  # the path secret of a webhook
     r"|(?P<auth>(?:Bearer|OAuth|Basic)\s+)[A-Za-z0-9._~+/=:-]+"
     r"|\b[0-9a-f]{32}-[a-z]{2,3}\d{1,3}\b"  # a Mailchimp API key or token with its data centre
     r"|(?P<url>\w+://[^:/\s]+:)[^@/\s]+(?=@)",  # a password in a URL

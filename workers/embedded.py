@@ -16,6 +16,6 @@ def run(settings: Settings) -> None:
     house = bootstrap.build(settings)
     try:
         with working(house):
-            serve(application(house), port=settings.port)
+            serve(application(house), port=settings.port, body_seconds=settings.body_timeout_seconds)
     finally:
         house.close()

@@ -13,12 +13,13 @@ from processor.store.types import as_sqlite_moment, clean
 # Driver SQL: compiling and expanding an INSERT of a thousand rows would cost more than the commit.
 # Two receivers that meet the same twins must meet them in the same order, or they wait for each other: so
 # new rows go in by key, and rows that are there already are touched by id, as everywhere.
+# Arrays in binary: as text, psycopg quotes each element by a regular expression.
 _POSTGRES = """
     INSERT INTO events
         (connection_id, key, body, content_type, signed, received_at, due_at, status, redeliveries)
     SELECT d.connection_id, d.key, d.body, d.content_type, d.signed, d.at, d.at, %(status)s, d.twins
-    FROM unnest(%(connections)s::text[], %(keys)s::bytea[], %(bodies)s::bytea[], %(types)s::text[],
-                %(signed)s::bool[], %(at)s::timestamptz[], %(twins)s::int[])
+    FROM unnest(%(connections)b::text[], %(keys)b::bytea[], %(bodies)b::bytea[], %(types)b::text[],
+                %(signed)b::bool[], %(at)b::timestamptz[], %(twins)b::int[])
         AS d (connection_id, key, body, content_type, signed, at, twins)
     ORDER BY d.key
     ON CONFLICT (key) DO NOTHING

@@ -20,6 +20,8 @@ from processor.store.migrate import pending
 from processor.web import metrics
 
 OK = "ok"
+SPARE = frozenset({"redis"})
+"""Parts without which deliveries are still taken and carried out."""
 WAIT_SECONDS = 3.0
 """Kubernetes' default for a probe is 1 s and load balancers' 5 s: better a clear no than none."""
 
@@ -64,11 +66,17 @@ class Health:
         return _json({"status": OK}, 200)
 
     async def ready(self, request: Request) -> Response:  # noqa: ARG002
-        """200 when every part works, 503 when one does not; says which, in words without hosts or secrets."""
+        """200 when deliveries can be taken, 503 when not; says of each part how it is, in words without
+        hosts or secrets.
+
+        Redis away is "degraded" and still 200: pokes are lost and the clock does without them, whereas a
+        router that took this process out would lose deliveries.
+        """
         answers = await asyncio.gather(*(self._ask(name, part) for name, part in self._parts.items()))
         parts = dict(zip(self._parts, answers, strict=True))
-        is_ready = all(said == OK for said in answers)
-        return _json({"status": OK if is_ready else "not ready", "parts": parts}, 200 if is_ready else 503)
+        bad = {name for name, said in parts.items() if said != OK}
+        status = "not ready" if bad - SPARE else "degraded" if bad else OK
+        return _json({"status": status, "parts": parts}, 503 if bad - SPARE else 200)
 
     async def numbers(self, request: Request) -> Response:  # noqa: ARG002
         """Prometheus' text. Without the database the numbers of this process remain."""

@@ -31,10 +31,15 @@ def serve_web(settings: Settings) -> None:
     if pending(settings.database):
         raise ConfigError(["The database's tables are not up to date. Run: bothways migrate"])
     if settings.web_concurrency > 1:
-        serve_many("processor.web.main:factory", workers=settings.web_concurrency, port=settings.port)
+        serve_many(
+            "processor.web.main:factory",
+            workers=settings.web_concurrency,
+            port=settings.port,
+            body_seconds=settings.body_timeout_seconds,
+        )
         return
     house = bootstrap.build(settings)
     try:
-        serve(application(house), port=settings.port)
+        serve(application(house), port=settings.port, body_seconds=settings.body_timeout_seconds)
     finally:
         house.close()
