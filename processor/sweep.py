@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from processor import hook
 from processor.broker import PUSH, SWEEP
 from processor.converge import Cause, Outcome, Sighting, Verdict, converge
 from processor.domain.connection import LIVE, ConnectionState
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 CAUSE = Cause("sweep")
 LOOK_UPS = 50
 """Members looked up on their own before the turn is renewed: each may take as long as a call may."""
+SOON_MINUTES = 1.0
 JITTER = 0.2
 """Sweeps of many connections must not fall into step."""
 
@@ -49,8 +51,8 @@ def sweep(kit: Kit, connection_id: str, *, full: bool = False) -> Healed | None:
     """Go round the connection's audience once. Returns what was found, or None where it may not work or
     somebody else is at it.
 
-    Safe to repeat, also after a crash in the middle: the watermark is written page by page, and what was
-    read already makes empty plans. Failures are written into the connection; the next round follows.
+    Safe to repeat, also after a crash in the middle: what was read already makes empty plans. The next
+    round is planned before this one begins, so that one that fails is not begun again at once.
     """
     kit.bell.answered(SWEEP, connection_id)
     with turn(kit, SWEEP, connection_id) as mine, bind(connection=connection_id):
@@ -60,6 +62,8 @@ def sweep(kit: Kit, connection_id: str, *, full: bool = False) -> Healed | None:
             connection = connections.get(c, connection_id)
         if connection is None or connection.state not in LIVE or connection.audience_id is None:
             return None
+        with kit.store.write() as c:
+            _plan_next(kit, c, connection, minutes=SOON_MINUTES)
         try:
             return _go_round(kit, connection, mine, full=full or _full_is_due(kit, connection))
         except MailchimpError as error:
@@ -82,17 +86,31 @@ def _go_round(kit: Kit, connection: ConnectionRow, mine: Turn, *, full: bool) ->
     for status in (MemberStatus.ARCHIVED, None):
         for page in pages(mailchimp, connection.audience_id or "", since, status):
             if kit.stopping.is_set():
-                return healed  # it stays due: another worker goes round
+                with kit.store.write() as c:
+                    connections.update(c, connection.id, kit.now(), next_sweep_at=kit.now())
+                return healed  # another worker goes round
             mine.renew()
             _heal(kit, connection, mailchimp, page, healed)
             newest = max(filter(None, [newest, *(m.last_changed for m in page)]), default=None)
     if full:
+        _look_after_the_hook(kit, connection)
         _find_the_gone(kit, connection, mailchimp, healed, mine, started)
         _bring_in_the_new(kit, connection, mine)
     _finished(kit, connection, newest, started, full=full)
     kit.bell.ring(PUSH, [connection.id])
     say(logger, logging.INFO, "swept", full=full, seen=healed.seen, changed=healed.changed, gone=healed.gone)
     return healed
+
+
+def _look_after_the_hook(kit: Kit, connection: ConnectionRow) -> None:
+    """See that our webhook stands, once and complete, and mend it. A sweep goes on without one: webhooks
+    only make it quicker."""
+    try:
+        hook.register(kit, connection)
+    except MailchimpError as error:
+        if is_halting(error):
+            raise
+        say(logger, logging.WARNING, "our webhook could not be looked after", code=error.code)
 
 
 def _heal(
@@ -174,7 +192,7 @@ def _stopped(kit: Kit, connection: ConnectionRow, error: MailchimpError) -> None
         return
     say(logger, logging.WARNING, "sweep put off", code=error.code)
     with kit.store.write() as c:
-        _plan_next(kit, c, connection, minutes=1.0)
+        _plan_next(kit, c, connection, minutes=SOON_MINUTES)
 
 
 def _plan_next(kit: Kit, c: Connection, connection: ConnectionRow, minutes: float | None = None) -> None:

@@ -1,0 +1,70 @@
+"""Going round an audience: what webhooks missed is healed, and our webhook itself."""
+
+from __future__ import annotations
+
+from processor.domain.contact import ConsentStatus
+from processor.sweep import sweep
+from tests.whole.world import SUBSCRIBED, World, until
+
+JO = "jo@maple-street.test"
+
+
+def _hooks(acme: World) -> list[dict[str, object]]:
+    return list(acme.control.audience_info(acme.audience)["webhooks"])
+
+
+def test_what_webhooks_missed_is_healed(acme: World) -> None:
+    """Every webhook is lost; a sweep finds the edit, the newcomer, the archived and the deleted."""
+    for name in ("ada", "ben", "cleo"):
+        acme.control.subscribe(acme.audience, f"{name}@maple-street.test")
+    until(lambda: all(acme.contact(f"{n}@maple-street.test") for n in ("ada", "ben", "cleo")))
+    until(acme.settled)
+    acme.control.webhooks(drop=1.0)
+    acme.control.edit(acme.audience, "ada@maple-street.test", merge_fields={"FNAME": "Ada"})
+    acme.control.archive(acme.audience, "ben@maple-street.test")
+    acme.control.delete(acme.audience, "cleo@maple-street.test")
+    acme.control.subscribe(acme.audience, JO)
+    sweep(acme.kit, acme.connection_id, full=True)
+    until(acme.settled)
+    assert acme.contact("ada@maple-street.test").fields["first_name"] == "Ada"
+    assert acme.contact("ben@maple-street.test").consent.status is ConsentStatus.UNSUBSCRIBED
+    assert acme.contact("cleo@maple-street.test").consent.status is ConsentStatus.UNSUBSCRIBED
+    assert acme.contact(JO).consent.status is ConsentStatus.SUBSCRIBED
+
+
+def test_a_webhook_that_is_gone_is_registered_again(acme: World) -> None:
+    """Somebody deletes our webhook; after the next full sweep one of ours stands, with a new address."""
+    first = _hooks(acme)[0]
+    url = acme.kit.settings.mailchimp_login_url
+    key = acme.control.token(acme.mailchimp_account)
+    import httpx
+
+    path = f"{url}/3.0/lists/{acme.audience}/webhooks/{first['id']}"
+    assert httpx.delete(path, headers={"Authorization": f"Bearer {key}"}).status_code == 204
+    sweep(acme.kit, acme.connection_id, full=True)
+    assert len(_hooks(acme)) == 1
+    assert _hooks(acme)[0]["url"] != first["url"]
+    acme.control.subscribe(acme.audience, JO)
+    until(lambda: acme.contact(JO))
+
+
+def test_a_sound_webhook_is_left_alone(acme: World) -> None:
+    """Looking after it twice changes nothing."""
+    before = _hooks(acme)
+    sweep(acme.kit, acme.connection_id, full=True)
+    assert _hooks(acme) == before
+
+
+def test_a_quiet_audience_costs_no_more_than_the_look(acme: World) -> None:
+    """When both sides are equal, a sweep reads its pages and writes nothing, here or there."""
+    acme.put("1", email=JO, consent=SUBSCRIBED)
+    until(lambda: acme.member(JO))
+    acme.control.settle()
+    until(acme.settled)
+    version = acme.contact(JO).version
+    acme.control.forget_requests()
+    healed = sweep(acme.kit, acme.connection_id)
+    assert healed is not None
+    assert healed.changed == 0
+    assert acme.contact(JO).version == version
+    assert set(acme.control.calls()) == {"GET /lists/{list_id}/members"}
