@@ -53,4 +53,4 @@ lock:
 	  --no-annotate --custom-compile-command "make lock" --quiet --output-file requirements-dev.txt -c requirements.txt
 
 clean:
-	rm -rf $(VENV) data .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,6 +16,16 @@ EXAMPLE = {
     "field": "Birthday",
     "value": "soon",
     "audience": "News",
+    "detail": "Please enter a date.",
+    "instance": "c70d656a-3f1e-4d5a-9c58-1f0d2b6a7e11",
+    "reference": "evt_42",
+    "limit": "10 MB",
+    "size": "14 MB",
+    "ours": "Leeds",
+    "theirs": "Ghent",
+    "winner": "Mailchimp",
+    "other": "contact 43",
+    "changes": "37 changes are",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
@@ -38,7 +39,7 @@ class Settings(BaseSettings):
         env_file=None, extra="ignore", hide_input_in_errors=True, case_sensitive=False
     )
 
-    port: int = Field(8000, description="Port that the web process listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the web process listens on.")
     database_url: str = Field("", description="PostgreSQL URL; empty keeps a SQLite file in DATA_DIR.")
     redis_url: str = Field("", description="Redis URL; empty runs the workers inside the one process.")
     redis_tls_verify: bool = Field(
@@ -52,8 +53,10 @@ class Settings(BaseSettings):
     mailchimp_client_secret: SecretStr = Field(SecretStr(""), description="Client secret of the same app.")
     mailchimp_login_url: str = Field(DEFAULT_LOGIN_URL, description="OAuth2 host; change it for the sandbox.")
     data_dir: Path = Field(Path("data"), description="Where the embedded mode keeps its files.")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
-    log_format: str = Field("json", description="json, or text for people.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR."
+    )
+    log_format: Literal["json", "text"] = Field("json", description="json, or text for people.")
     web_concurrency: int = Field(1, ge=1, description="Web processes; more than one needs PostgreSQL.")
     worker_threads: int = Field(8, ge=1, description="Threads of the embedded workers.")
     mailchimp_connections: int = Field(
@@ -88,6 +91,11 @@ class Settings(BaseSettings):
         return self.database.startswith("sqlite")
 
     @property
+    def host(self) -> str:
+        """The address to listen on: everywhere, but for an installation that names itself by the loopback."""
+        return "127.0.0.1" if urlsplit(self.public).hostname in LOOPBACK_HOSTS else "0.0.0.0"  # noqa: S104
+
+    @property
     def public(self) -> str:
         """PUBLIC_URL without a trailing slash; the loopback address where it is not set."""
         return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
@@ -103,6 +111,8 @@ def load(role: Role, **overrides: object) -> Settings:
         ) from None
     if role is Role.EMBEDDED:
         settings = _with_own_key(settings)
+    if urlsplit(settings.mailchimp_login_url).hostname in LOOPBACK_HOSTS:
+        settings = _with_any_client(settings)
     problems = _problems(settings, role)
     if problems:
         raise ConfigError(problems)
@@ -119,6 +129,18 @@ def _with_own_key(settings: Settings) -> Settings:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(48))
     return settings.model_copy(update={"secret_key": SecretStr(path.read_text().strip())})
+
+
+def _with_any_client(settings: Settings) -> Settings:
+    """A sandbox takes any client: none needs to be named for it."""
+    return settings.model_copy(
+        update={
+            "mailchimp_client_id": settings.mailchimp_client_id or "bothways",
+            "mailchimp_client_secret": SecretStr(
+                settings.mailchimp_client_secret.get_secret_value() or "sandbox"
+            ),
+        }
+    )
 
 
 def _problems(settings: Settings, role: Role) -> list[str]:

@@ -43,6 +43,9 @@ writes (facts.md 4.6); after this, a member who is still subscribed has come bac
 
 LOOK_AGAIN = timedelta(seconds=5)
 
+FULL_SWEEPS_APART = timedelta(minutes=1)
+"""People who are deleted for good are found by comparing everybody; not for each of many at once."""
+
 LEFT = {EventType.UNSUBSCRIBE: MemberStatus.UNSUBSCRIBED, EventType.CLEANED: MemberStatus.CLEANED}
 
 
@@ -53,6 +56,8 @@ class _Case:
     row: ClaimedEvent
     event: Event | None = None
     settled: Settled | None = None
+
+    is_forgotten: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -184,6 +189,7 @@ def _understand(connection: ConnectionRow, case: _Case) -> None:
         reason = reason_to_skip(case.event, connection.audience_id)
         if reason is None and webhook.is_forgotten(case.event):
             reason = SkipReason.FORGOTTEN
+            case.is_forgotten = True
     except NotUnderstood as error:
         case.settle(EventStatus.DEAD, code=error.code, why=str(error))
         return

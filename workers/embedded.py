@@ -16,6 +16,8 @@ def run(settings: Settings) -> None:
     house = bootstrap.build(settings)
     try:
         with working(house):
-            serve(application(house), port=settings.port, body_seconds=settings.body_timeout_seconds)
+            app = application(house)
+            body_seconds = settings.body_timeout_seconds
+            serve(app, host=settings.host, port=settings.port, body_seconds=body_seconds)
     finally:
         house.close()

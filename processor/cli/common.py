@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -14,6 +16,7 @@ import click
 from processor import bootstrap, config, log
 from processor.bootstrap import House
 from processor.errors import BothwaysError, ConfigError, Invalid, MailchimpError, NotFound, StoreDown
+from processor.store import migrate
 
 
 class Exit(IntEnum):
@@ -52,11 +55,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 @contextmanager
-def working_house(role: config.Role = config.Role.TOOL) -> Iterator[House]:
+def working_house(role: config.Role = config.Role.TOOL, *, needs_tables: bool = True) -> Iterator[House]:
     """Yield a house built from the environment; end the process with a named exit code on failure."""
     with told():
+        if needs_tables:
+            _look_for_an_installation()
         settings = load_settings(role)
         log.set_up("WARNING", as_json=False)
+        if needs_tables and migrate.pending(settings.database):
+            fail(Exit.SETTINGS, "The database's tables are not up to date.", "  - Run: bothways migrate")
         house = bootstrap.build(settings)
         try:
             yield house
@@ -66,9 +73,22 @@ def working_house(role: config.Role = config.Role.TOOL) -> Iterator[House]:
 
 def load_settings(role: config.Role, **overrides: object) -> config.Settings:
     """Return the settings. The tools of an embedded installation use its own key, like `up` does."""
-    if role is config.Role.TOOL and not config.Settings(**overrides).database_url:  # type: ignore[arg-type]
+    if role is config.Role.TOOL and not os.environ.get("DATABASE_URL"):
         role = config.Role.EMBEDDED
     return config.load(role, **overrides)
+
+
+def _look_for_an_installation() -> None:
+    """Say where one may have meant to look, instead of making a new one to look into."""
+    data_dir = Path(os.environ.get("DATA_DIR") or "data")
+    if os.environ.get("DATABASE_URL") or (data_dir / "bothways.sqlite3").exists():
+        return
+    fail(
+        Exit.SETTINGS,
+        f"There is no installation in {data_dir} yet.",
+        "  - To make one, run: bothways up",
+        "  - For the demo's, put DATA_DIR=data/demo in front of the command.",
+    )
 
 
 @contextmanager

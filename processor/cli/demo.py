@@ -22,10 +22,11 @@ The sandbox's Mailchimp is at   {sandbox}   <- play the marketer there; its swit
 The REST API's key is in   {key_file}
 The log is in   {log}
 
-  bothways is the command in .venv/bin. To look inside from a second terminal:
-    {env} bothways connections
-    {env} bothways events
-    {env} bothways replay --status dead
+To look inside from a second terminal:
+  export PATH="$PWD/.venv/bin:$PATH" {env}
+  bothways connections
+  bothways events
+  bothways replay --status dead --status retrying
 Stop with Ctrl+C; the data stays, and the next `bothways demo` goes on with it.
 """
 

@@ -74,7 +74,7 @@ def _tell(tell: Tell, what: str, arrived: bool, began: float) -> None:
     if arrived:
         tell(f"{what}   arrived after {time.monotonic() - began:.1f} s")
     else:
-        tell(f"{what}   has not arrived yet: is Mailchimp broken? It will, once it works again.")
+        tell(f"{what}   has not arrived yet: is Mailchimp broken? See `bothways connections show`.")
 
 
 def _until(there: Callable[[], bool]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -70,6 +71,7 @@ def environment(data_dir: Path, port: int, sandbox_port: int) -> dict[str, str]:
         "MAILCHIMP_CLIENT_ID": "bothways-demo",
         "MAILCHIMP_CLIENT_SECRET": "bothways-demo-secret",
         "SWEEP_MINUTES": "1",
+        "EVENT_ATTEMPTS": "4",  # so that a broken Mailchimp shows a dead event within half a minute
         "LOG_FORMAT": "text",
     }
 
@@ -77,6 +79,8 @@ def environment(data_dir: Path, port: int, sandbox_port: int) -> dict[str, str]:
 @contextmanager
 def processes(data_dir: Path, port: int, sandbox_port: int) -> Iterator[None]:
     """Run sandbox and product beside this process; end both, and nothing else, at the end."""
+    for option, number in (("--port", port), ("--sandbox-port", sandbox_port)):
+        _must_be_free(option, number)
     data_dir.mkdir(parents=True, exist_ok=True)
     env = environment(data_dir, port, sandbox_port)
     state = str(data_dir / "sandbox.json")
@@ -106,6 +110,18 @@ def processes(data_dir: Path, port: int, sandbox_port: int) -> Iterator[None]:
             for process in started:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=25)
+
+
+def _must_be_free(option: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise DemoError(
+                f"Port {port} is taken, perhaps by a demo that is running. "
+                f"End that one, or choose another port: bothways demo {option} {port + 1000}"
+            ) from None
 
 
 def _die_with_parent() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 import sqlalchemy as sa
@@ -165,6 +165,15 @@ def advance_watermark(c: Connection, connection_id: str, heard: datetime, now: d
     older = sa.or_(connections.c.watermark.is_(None), connections.c.watermark < heard)
     query = sa.update(connections).where(connections.c.id == connection_id, older)
     c.execute(query.values(watermark=heard, updated_at=now))
+
+
+def hasten_full_sweep(c: Connection, connection_id: str, now: datetime, wait: timedelta) -> None:
+    """Ask for a comparison of everybody soon, not sooner than `wait` after the last. Safe to repeat."""
+    row = get(c, connection_id)
+    if row is None or (row.last_full_sweep_at is None and row.next_sweep_at is not None):
+        return  # asked for already
+    at = max(now, row.last_full_sweep_at + wait) if row.last_full_sweep_at else now
+    update(c, connection_id, now, last_full_sweep_at=None, next_sweep_at=at)
 
 
 def set_state(

@@ -9,14 +9,14 @@ from processor.bootstrap import House
 from processor.config import Settings
 from processor.errors import ConfigError
 from processor.store.migrate import pending
-from processor.web import app
+from processor.web.app import build
 from processor.web.routes import routes
 from processor.web.server import serve, serve_many
 
 
 def application(house: House) -> Starlette:
     """Return the whole web application of this house."""
-    return app.build(house.kit, routes=routes(house.kit, house.http))
+    return build(house.kit, routes=routes(house.kit, house.http))
 
 
 def factory() -> Starlette:
@@ -34,12 +34,18 @@ def serve_web(settings: Settings) -> None:
         serve_many(
             "processor.web.main:factory",
             workers=settings.web_concurrency,
+            host=settings.host,
             port=settings.port,
             body_seconds=settings.body_timeout_seconds,
         )
         return
     house = bootstrap.build(settings)
     try:
-        serve(application(house), port=settings.port, body_seconds=settings.body_timeout_seconds)
+        serve(
+            application(house),
+            host=settings.host,
+            port=settings.port,
+            body_seconds=settings.body_timeout_seconds,
+        )
     finally:
         house.close()
