@@ -78,7 +78,7 @@ def test_a_killed_worker_holds_no_call_for_long(crowd: Installation, own_redis: 
         worker.kill()
     crowd.control.mend()
     until(lambda: _have_all(crowd, audiences[:1], "B"), 60)
-    assert _slots(own_redis, after_seconds=90) == 0
+    assert _slots(own_redis, after_seconds=95) == 0  # a place lasts 90 s; living workers take new ones
 
 
 def _tenants(made: Installation) -> list[str]:
