@@ -1,4 +1,6 @@
-"""Tells how things stand: connections in words, events with their history. Reads only, for every door.
+"""Tells how things stand: connections and their contacts in words, events with their history.
+
+Reads only, for every door.
 
 `account_id` is the tenant's fence in each function: with it, what belongs to another account is not found;
 None is for callers who may see all.
@@ -15,16 +17,20 @@ from processor.report.connections import (
     row_of,
 )
 from processor.report.events import EventPage, EventReport, event, events
+from processor.report.members import MemberReport, MembersPage, members
 
 __all__ = [
     "ConnectionReport",
     "EventPage",
     "EventReport",
+    "MemberReport",
+    "MembersPage",
     "all_connections",
     "connection",
     "connections_of",
     "event",
     "events",
+    "members",
     "receipts_of",
     "row_of",
 ]

@@ -39,13 +39,13 @@ class ConnectionReport:
 def row_of(kit: Kit, connection_id: str, account_id: str | None) -> ConnectionRow:
     """Return the connection's row. Raises NotFound for one that is not there or is another account's."""
     with kit.store.read() as c:
-        return _row(c, connection_id, account_id)
+        return owned(c, connection_id, account_id)
 
 
 def connection(kit: Kit, connection_id: str, account_id: str | None) -> ConnectionReport:
     """Return how one connection stands. Raises NotFound, also for another account's."""
     with kit.store.read() as c:
-        return _report(c, _row(c, connection_id, account_id), kit.now())
+        return _report(c, owned(c, connection_id, account_id), kit.now())
 
 
 def connections_of(kit: Kit, account_id: str) -> list[ConnectionReport]:
@@ -63,7 +63,8 @@ def all_connections(kit: Kit) -> list[ConnectionReport]:
         return [_report(c, row, kit.now()) for row in rows]
 
 
-def _row(c: Connection, connection_id: str, account_id: str | None) -> ConnectionRow:
+def owned(c: Connection, connection_id: str, account_id: str | None) -> ConnectionRow:
+    """The same as `row_of`, in the caller's transaction."""
     row = connections.get(c, connection_id)
     if row is None or account_id not in {None, row.account_id}:
         raise NotFound(f"There is no connection “{connection_id}”.")

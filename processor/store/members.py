@@ -22,7 +22,7 @@ from processor.store.members_find import (
     reasons,
 )
 from processor.store.members_rows import MemberRow, new_member
-from processor.store.members_write import delete_many, insert_many, mark_due, update_many
+from processor.store.members_write import delete_many, insert_many, mark_due, try_again, update_many
 
 __all__ = [
     "MemberRow",
@@ -46,5 +46,6 @@ __all__ = [
     "reasons",
     "release",
     "settle",
+    "try_again",
     "update_many",
 ]

@@ -116,14 +116,14 @@ def find(
     connection_id: str,
     *,
     limit: int,
-    state: MemberState | None = None,
+    states: Collection[MemberState] | None = None,
     reason: str | None = None,
     after_id: int | None = None,
 ) -> list[MemberRow]:
     """Return up to `limit` members in the order of their numbers; for the next page give the last one's."""
     chosen: list[ColumnElement[bool]] = [members.c.connection_id == connection_id]
-    if state is not None:
-        chosen.append(members.c.state == state)
+    if states is not None:
+        chosen.append(members.c.state.in_(states))
     if reason is not None:
         chosen.append(members.c.reason == reason)
     if after_id is not None:

@@ -7,7 +7,20 @@ from datetime import datetime
 from itertools import product
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, and_, bindparam, case, delete, false, or_, select, true, update
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from processor.domain.plan import MemberState
 from processor.errors import Conflict
@@ -115,6 +128,46 @@ def mark_due(
         ]
         if rows:
             c.execute(_upsert(c), rows)
+
+
+def try_again(
+    c: Connection,
+    connection_id: str,
+    now: datetime,
+    *,
+    limit: int,
+    after_id: int = 0,
+    contact_ids: Collection[str] | None = None,
+) -> list[int]:
+    """Make up to `limit` failing members due now, also with the version that was refused; return their
+    numbers, ascending. For the next ones give the last number. With `contact_ids` only those of these
+    contacts.
+
+    They are `waiting` with the reason that they failed for, and their attempts begin anew; one that a worker
+    holds becomes due again when that worker is done. Locks in the order of the ids. Safe to repeat.
+    """
+    chosen = [
+        members.c.connection_id == connection_id,
+        members.c.state == MemberState.FAILING,
+        members.c.id > after_id,
+    ]
+    if contact_ids is not None:
+        chosen.append(members.c.contact_id.in_(contact_ids))
+    failing = select(members.c.id).where(*chosen).order_by(members.c.id).limit(limit).with_for_update()
+    ids = list(c.scalars(failing))
+    for piece in pieces(ids):
+        query = update(members).where(members.c.id.in_(piece))
+        c.execute(
+            query.values(
+                state=MemberState.WAITING,
+                pushed_version=None,
+                due_at=case((_FREE, literal(now, members.c.due_at.type)), else_=members.c.due_at),
+                attempts=case((_FREE, 0), else_=members.c.attempts),
+                again=case((_FREE, false()), else_=true()),
+                updated_at=now,
+            )
+        )
+    return ids
 
 
 def _upsert(c: Connection) -> Any:

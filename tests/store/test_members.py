@@ -302,9 +302,9 @@ def test_lists_and_counts_tell_the_same(store: Store) -> None:
         members.insert_many(c, rows, NOW)
         counts = members.counts(c, "con_a")
         for state, number in counts.items():
-            assert len(members.find(c, "con_a", limit=10, state=state)) == number
+            assert len(members.find(c, "con_a", limit=10, states=[state])) == number
         for (state, reason), number in members.reasons(c, "con_a").items():
-            assert len(members.find(c, "con_a", limit=10, state=state, reason=reason)) == number
+            assert len(members.find(c, "con_a", limit=10, states=[state], reason=reason)) == number
         first = members.find(c, "con_a", limit=4)
         rest = members.find(c, "con_a", limit=4, after_id=first[-1].id)
     assert counts == {
@@ -314,3 +314,45 @@ def test_lists_and_counts_tell_the_same(store: Store) -> None:
         MemberState.FAILING: 0,
     }
     assert len(first) + len(rest) == 6
+
+
+def test_trying_again_wakes_what_fails_and_nothing_else(store: Store) -> None:
+    """In the order of the numbers, in pieces, with the refused version tried anew; twice is once."""
+    connected(store)
+    connected(store, "con_b", "acc_2")
+    refused = {"state": MemberState.FAILING, "reason": "email_fake", "pushed_version": 3, "attempts": 4}
+    rows = [new_member("con_a", contact_id=f"c{n}", **refused) for n in range(4)]
+    rows += [new_member("con_a", contact_id="x", state=MemberState.EXCLUDED, reason="no_consent")]
+    rows += [new_member("con_b", contact_id="c0", **refused)]
+    with store.write() as c:
+        members.insert_many(c, rows, NOW)
+        one = members.try_again(c, "con_a", later(1), limit=10, contact_ids=["c1", "x", "nobody"])
+        first = members.try_again(c, "con_a", later(1), limit=2)
+        rest = members.try_again(c, "con_a", later(1), limit=2, after_id=first[-1])
+        assert members.try_again(c, "con_a", later(1), limit=10) == []
+        assert members.counts(c, "con_b")[MemberState.FAILING] == 1
+    assert [len(one), len(first), len(rest)] == [1, 2, 1]
+    assert first == sorted(first)
+    row = the(store)
+    assert (row.state, row.due_at, row.attempts, row.pushed_version) == (
+        MemberState.WAITING,
+        later(1),
+        0,
+        None,
+    )
+    assert row.reason == "email_fake"
+    assert the(store, "x").due_at is None
+
+
+def test_trying_again_what_a_worker_holds_is_looked_at_once_more(store: Store) -> None:
+    """The claim stays that worker's."""
+    connected(store)
+    failing = new_member("con_a", contact_id="c1", state=MemberState.FAILING, reason="internal", due_at=NOW)
+    with store.write() as c:
+        members.insert_many(c, [failing], NOW)
+    (row,) = claimed(store)
+    with store.write() as c:
+        assert members.try_again(c, "con_a", later(1), limit=10) == [row.id]
+    assert the(store).claim == row.claim
+    assert settled(store, row, at=2, state=MemberState.FAILING) == 1
+    assert the(store).due_at == later(2)

@@ -1,0 +1,131 @@
+"""Which contacts are failing, left out or under way on a connection, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from processor.domain import exclusions
+from processor.domain.catalogue import Words, words
+from processor.domain.contact import Contact
+from processor.domain.plan import MemberState
+from processor.errors import Invalid
+from processor.kit import Kit
+from processor.report.connections import owned
+from processor.store import contacts
+from processor.store import members as stored
+from processor.store.connections import ConnectionRow
+from processor.store.members import MemberRow
+
+_IN_SYNC = Words("In step", "Both sides say the same.", "Nothing to do.", None)
+_WAITING = Words("On its way", "A change is on its way to Mailchimp.", "Nothing to do.", None)
+_LONGEST_NUMBER = 18
+"""Digits that fit into a row's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReport:
+    """How one contact stands towards the audience, in words.
+
+    `contact_id` is None for a member whom the platform does not have. `detail` and `instance` are
+    Mailchimp's own words and number. `next_try_at` is None where only a change, or a person who asks for
+    it, brings another try.
+    """
+
+    contact_id: str | None
+    email: str | None
+    state: MemberState
+    reason: str | None
+    words: Words
+    detail: str | None
+    instance: str | None
+    attempts: int
+    next_try_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MembersPage:
+    """Members in the order in which they became known. `cursor` leads on; None when there are no more."""
+
+    members: Sequence[MemberReport]
+    cursor: str | None
+
+
+def members(
+    kit: Kit,
+    connection_id: str,
+    account_id: str | None,
+    *,
+    states: Collection[MemberState] | None = None,
+    reason: str | None = None,
+    limit: int = 100,
+    after: str | None = None,
+) -> MembersPage:
+    """Return one page of a connection's members, of all states unless some are named.
+
+    Safe to repeat. Raises NotFound for a connection that is not there or another account's, Invalid for a
+    cursor that was not ours, StoreDown.
+    """
+    after_id = _after(after)
+    with kit.store.read() as c:
+        connection = owned(c, connection_id, account_id)
+        found = stored.find(
+            c, connection_id, limit=limit + 1, states=states, reason=reason, after_id=after_id
+        )
+        page = found[:limit]
+        ids = [row.contact_id for row in page if row.contact_id]
+        known = contacts.get_many(c, connection.account_id, ids)
+    now = kit.now()
+    told = [_report(connection, row, known.get(row.contact_id or ""), now) for row in page]
+    return MembersPage(told, str(page[-1].id) if len(found) > limit else None)
+
+
+def _report(
+    connection: ConnectionRow, row: MemberRow, contact: Contact | None, now: datetime
+) -> MemberReport:
+    email = (contact.email if contact else None) or row.email_key
+    return MemberReport(
+        contact_id=row.contact_id,
+        email=email,
+        state=row.state,
+        reason=row.reason,
+        words=_words(connection, row, email, _name(contact) or email),
+        detail=row.detail,
+        instance=row.instance,
+        attempts=row.attempts,
+        # Of one that a worker holds, the row says when the lease ends: it is being tried now.
+        next_try_at=row.due_at if row.claim is None else now,
+    )
+
+
+def _words(connection: ConnectionRow, row: MemberRow, email: str | None, name: str | None) -> Words:
+    if row.state is MemberState.EXCLUDED:
+        return exclusions.words(row.reason)
+    if row.state is MemberState.FAILING or row.reason is not None:
+        return words(
+            row.reason or "internal",
+            name=name,
+            email=email,
+            detail=row.detail,
+            instance=row.instance,
+            audience=connection.audience_name,
+        )
+    return _WAITING if row.state is MemberState.WAITING else _IN_SYNC
+
+
+def _name(contact: Contact | None) -> str:
+    if contact is None:
+        return ""
+    parts = (contact.fields.get("first_name"), contact.fields.get("last_name"))
+    return " ".join(str(part).strip() for part in parts if part).strip()
+
+
+def _after(cursor: str | None) -> int | None:
+    if not cursor:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= _LONGEST_NUMBER):
+        raise Invalid(
+            "Pass the `cursor` of the answer before, unchanged; leave it out to start over.", "after"
+        )
+    return int(cursor)
