@@ -27,7 +27,7 @@ from processor.log import bind, say
 from processor.look import Enough, Question, look, look_again
 from processor.mailchimp import webhook
 from processor.mailchimp.client import Mailchimp
-from processor.store import Connection, connections, inbox
+from processor.store import Connection, connections, inbox, members
 from processor.store.connections import ConnectionRow
 from processor.store.inbox import ClaimedEvent, Settled
 from processor.turn import turn
@@ -202,8 +202,8 @@ def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case], 
     audience = connection.audience_id or ""
     _name_the_nameless(mailchimp, audience, cases, enough)
     cases = [case for case in cases if case.is_open and case.event and case.event.email]
-    questions = {case.address: Question(case.address) for case in cases}
-    looked = look(mailchimp, audience, list(questions.values()), connection.watermark, enough)
+    questions = _questions(kit, connection, {case.address for case in cases})
+    looked = look(mailchimp, audience, questions, connection.watermark, enough)
     answered = {s.address for s in looked.sightings}
     cases = [case for case in cases if case.address in answered]
     cause = Cause("webhook", tuple(case.row.id for case in cases))
@@ -227,6 +227,14 @@ def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case], 
             _conclude(case, by_address[case.address])
     if any(o.plan is not None and not o.plan.up.is_empty for o in outcomes):
         kit.bell.ring(PUSH, [connection.id])
+
+
+def _questions(kit: Kit, connection: ConnectionRow, addresses: set[str]) -> list[Question]:
+    """Ask for each address, and for the member who had it when last seen: who moved on since is not gone."""
+    with kit.store.read() as c:
+        rows = members.by_views(c, connection.id, email_keys=addresses)
+    known = {row.email_key: row.mailchimp_contact_id for row in rows}
+    return [Question(address, contact_id=known.get(address)) for address in sorted(addresses)]
 
 
 def _name_the_nameless(mailchimp: Mailchimp, audience: str, cases: Sequence[_Case], enough: Enough) -> None:

@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
-import pytest
-
-from processor import bootstrap, contacts
-from processor.config import Settings
+from processor import contacts
 from processor.converge import Cause, Sighting, Verdict, converge
 from processor.domain.contact import Consent, ConsentStatus, Member, MemberStatus, subscriber_hash
 from processor.domain.edit import ContactPatch
 from processor.kit import Kit
-from processor.store import Store, changes, connections
+from processor.store import changes, connections
 from processor.store import contacts as stored
-from tests.store.build import connected
-from tests.store.conftest import store, url  # noqa: F401 - the same store on both databases
 
 JO = "jo@maple-street.test"
 NOON = datetime.fromisoformat("2026-05-01T12:00:00+00:00")
 AGREED = Consent(ConsentStatus.SUBSCRIBED, NOON, "checkout")
 ROUNDS = 8
 """A race is not won by every pair of threads."""
-
-
-@pytest.fixture
-def kit(store: Store, url: str) -> Iterator[Kit]:  # noqa: F811
-    """The tools on that store, with an audience connected and nobody at work."""
-    connected(store)
-    with store.write() as c:
-        connections.update(c, "con_a", NOON, audience_id="a6b5da1054")
-    settings = Settings(database_url=url, secret_key="a secret key that is long enough for tests")
-    house = bootstrap.build(settings)
-    yield house.kit
-    house.close()
 
 
 def _both(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:

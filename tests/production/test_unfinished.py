@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from processor import bootstrap
 from processor.broker import PROCESS, QUEUE, LocalBell
-from processor.config import Settings
-from processor.domain.contact import Member, MemberStatus, subscriber_hash
+from processor.domain.contact import MemberStatus, subscriber_hash
 from processor.domain.event import EventStatus
 from processor.errors import StoreDown
 from processor.kit import Kit
@@ -22,82 +19,12 @@ from processor.look import PAGE, pages
 from processor.mailchimp.members import MembersPage
 from processor.process import process
 from processor.push import push
-from processor.store import Store, accounts, connections, inbox, leases, members
+from processor.store import changes, inbox, leases, members
 from processor.store.inbox import EventFilter
 from processor.tick import tick
-from tests.store.build import GRANT, NOW, contact, delivery, with_contacts
-from tests.store.conftest import store, url  # noqa: F401 - the same store on both databases
+from tests.production.stand import AUDIENCE, Mailchimp, member_number
+from tests.store.build import contact, delivery, with_contacts
 from workers.actors import declare
-
-AUDIENCE = "a6b5da1054"
-
-
-class Mailchimp:
-    """An audience in which everybody who is asked for is subscribed. Each call takes a while."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-        self.call_seconds = 0.0
-        self.calls = 0
-        self.known = [_member(n) for n in range(100)]
-
-    def _called(self) -> None:
-        self.calls += 1
-        self.now += timedelta(seconds=self.call_seconds)
-
-    def member(self, audience: str, key: str) -> Member | None:
-        """Return one member."""
-        self._called()
-        return next((m for m in self.known if key == m.id), None)
-
-    def members_page(self, audience: str, *, status: MemberStatus | None = None, **_: Any) -> MembersPage:
-        """Return everybody on one page; nobody is archived."""
-        self._called()
-        found = [] if status else self.known
-        return MembersPage(found, len(found))
-
-
-class Away(Store):
-    """A database that goes away after so many transactions."""
-
-    writes_left: int | None = None
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Yield a connection while there is one."""
-        if self.writes_left is not None:
-            if self.writes_left == 0:
-                raise StoreDown("the database does not answer")
-            self.writes_left -= 1
-        with super().write() as c:
-            yield c
-
-
-@pytest.fixture
-def mailchimp() -> Mailchimp:
-    """The audience."""
-    return Mailchimp()
-
-
-@pytest.fixture
-def kit(store: Store, url: str, mailchimp: Mailchimp) -> Iterator[Kit]:  # noqa: F811
-    """The tools on that store, with an audience connected and nobody at work."""
-    with store.write() as c:
-        accounts.ensure(c, "acc_1", NOW)
-        connections.create(c, "con_a", "acc_1", NOW, state="in_sync", **GRANT)
-        connections.update(c, "con_a", NOW, audience_id=AUDIENCE)
-    settings = Settings(database_url=url, secret_key="a secret key that is long enough for tests")
-    house = bootstrap.build(settings, now=lambda: mailchimp.now)
-    opened = house.store
-    away = Away(opened.engine, opened._writer)
-    yield replace(house.kit, store=away, mailchimp=lambda row: mailchimp)
-    house.close()
-
-
-def _member(n: int) -> Member:
-    email = f"p{n}@maple-street.test"
-    changed = NOW - timedelta(days=1, seconds=n)
-    return Member(subscriber_hash(email), email, MemberStatus.SUBSCRIBED, last_changed=changed)
 
 
 def _keep(kit: Kit, number: int) -> None:
@@ -214,9 +141,27 @@ def test_a_member_that_cannot_be_read_does_not_end_the_pages(mailchimp: Mailchim
     def page(audience: str, *, offset: int, **_: Any) -> MembersPage:
         asked.append(offset)
         if len(asked) == 1:
-            return MembersPage([_member(n) for n in range(PAGE - 1)], PAGE + 1, unreadable=1)
-        return MembersPage([_member(PAGE)], PAGE + 1)
+            return MembersPage([member_number(n) for n in range(PAGE - 1)], PAGE + 1, unreadable=1)
+        return MembersPage([member_number(PAGE)], PAGE + 1)
 
     ask: Callable[..., MembersPage] = page
     mailchimp.members_page = ask  # type: ignore[method-assign]
     assert sum(len(found) for found in pages(mailchimp, AUDIENCE, None, None)) == PAGE  # type: ignore[arg-type]
+
+
+def test_who_moved_on_before_the_look_is_not_taken_for_gone(kit: Kit, mailchimp: Mailchimp) -> None:
+    """The webhook names the old address, Mailchimp knows them by the new one: the contact moves, and is at
+    no time taken off the list."""
+    mailchimp.known = [replace(member_number(0), contact_id="c" * 32)]
+    _keep(kit, 1)
+    process(kit, "con_a")
+    new = "p0@new-street.test"
+    mailchimp.known = [
+        replace(mailchimp.known[0], id=subscriber_hash(new), email=new, last_changed=kit.now())
+    ]
+    with kit.store.write() as c:
+        inbox.requeue(c, EventFilter(), now=kit.now(), who="test", limit=10)
+    process(kit, "con_a")
+    with kit.store.read() as c:
+        told = [row.change for row in changes.after(c, "acc_1", 0, 10)[0]]
+    assert [sorted(change.what) for change in told[1:]] == [["email"]]
