@@ -117,7 +117,8 @@ class RedisBell:
     """Rings through Redis, once for many: a key of a few seconds says that somebody is on the way.
 
     After a failure Redis is left alone for a while. A frozen one costs its time-out at every question, and
-    the threads that ask have more to do: the clock says between two rings that its worker lives.
+    the threads that ask have more to do: the clock says between two rings that its worker lives. Meanwhile
+    `otherwise`, where it is set, is told what should have been rung for.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class RedisBell:
         self._broker = broker
         self._redis = client
         self._now_seconds = now_seconds
+        self.otherwise: Callable[[str, str], None] | None = None
         self._paused_until = 0.0
         self._unsure: set[str] = set()
         """Keys of rings whose answer was lost: they may speak for a poke that was never sent."""
@@ -133,7 +135,9 @@ class RedisBell:
     def ring(self, actor: str, connection_ids: Iterable[str]) -> None:
         """Wake a worker for each connection. Never raises; safe to repeat."""
         for connection_id in connection_ids:
-            self._try("could not ring", self._ring, actor, connection_id)
+            heard = self._try("could not ring", self._ring, actor, connection_id)
+            if not heard and self.otherwise is not None:
+                self.otherwise(actor, connection_id)
 
     def answered(self, actor: str, connection_id: str) -> None:
         """Say that a worker has come for it, so that the next ring is heard again."""
@@ -150,14 +154,16 @@ class RedisBell:
     def _answered(self, actor: str, connection_id: str) -> None:
         self._redis.delete(self._key(actor, connection_id))
 
-    def _try(self, trouble: str, work: Callable[[str, str], None], actor: str, connection_id: str) -> None:
+    def _try(self, trouble: str, work: Callable[[str, str], None], actor: str, connection_id: str) -> bool:
         if self._now_seconds() < self._paused_until:
-            return  # the row is due, and the clock finds it
+            return False  # the row is due, and the clock finds it
         try:
             work(actor, connection_id)
+            return True
         except Exception as error:
             self._paused_until = self._now_seconds() + PAUSE_SECONDS
             say(logger, logging.WARNING, trouble, actor=actor, error=type(error).__name__)
+            return False
 
     @staticmethod
     def _key(actor: str, connection_id: str) -> str:

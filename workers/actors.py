@@ -34,11 +34,13 @@ def declare(broker: dramatiq.Broker, kit: Kit) -> None:
     """Give the broker one actor for each name that web processes may ring for."""
     for name, verb in VERBS.items():
         dramatiq.Actor(
-            _quiet(kit, name, verb), broker=broker, actor_name=name, queue_name=QUEUE, priority=0, options={}
+            quiet(kit, name, verb), broker=broker, actor_name=name, queue_name=QUEUE, priority=0, options={}
         )
 
 
-def _quiet(kit: Kit, name: str, verb: Verb) -> Callable[[str], None]:
+def quiet(kit: Kit, name: str, verb: Verb) -> Callable[[str], None]:
+    """Return the verb as an actor runs it: what it raises is logged, and nothing begins while stopping."""
+
     def run(connection_id: str) -> None:
         if kit.stopping.is_set():
             kit.bell.answered(name, connection_id)  # or the next ring would not be heard

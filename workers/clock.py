@@ -12,6 +12,7 @@ from processor.errors import StoreDown
 from processor.kit import Kit
 from processor.log import say
 from processor.tick import stop, tick
+from workers.standin import StandIn
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +57,13 @@ class Clock:
 class ClockMiddleware(dramatiq.Middleware):
     """Starts the clock with the worker, and at the end lets the running work finish before handing back."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, stand_in: StandIn) -> None:
         self._clock = clock
+        self._stand_in = stand_in
 
     def after_worker_boot(self, broker: Any, worker: Any) -> None:
         """Begin to tick."""
+        self._stand_in.start()
         self._clock.start()
 
     def before_worker_shutdown(self, broker: Any, worker: Any) -> None:
@@ -69,4 +72,5 @@ class ClockMiddleware(dramatiq.Middleware):
 
     def after_worker_shutdown(self, broker: Any, worker: Any) -> None:
         """Hand back what could not be finished in time."""
+        self._stand_in.stop()
         self._clock.stop()

@@ -69,3 +69,16 @@ def test_while_redis_is_frozen_answers_stay_quick_and_afterwards_all_is_applied(
 
 def _until_all_acted(going: Storm) -> None:
     until(lambda: going.acts == 2000, 60)
+
+
+def test_while_redis_is_away_altogether_2000_webhooks_are_applied(
+    acme: Installation, own_redis: OwnRedis
+) -> None:
+    """The worker whose clock finds the work does it by itself; when Redis is back, pokes are heard again."""
+    own_redis.kill()
+    with storm(acme):
+        pass
+    assert_all_applied(acme, 45)
+    own_redis.start()
+    acme.control.subscribe(acme.audience, "jo@maple-street.test")
+    until(lambda: acme.contacts().get("jo@maple-street.test"), 20)
