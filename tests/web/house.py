@@ -20,7 +20,7 @@ from processor.config import Settings
 from processor.domain.event import Delivery
 from processor.kit import Kit
 from processor.seals import token_bind
-from processor.store import accounts, connections, inbox, keys
+from processor.store import accounts, connections, inbox, keys, members
 from processor.store.ids import CONNECTION, new_id
 from processor.store.migrate import migrate
 from processor.web import app as web
@@ -163,6 +163,14 @@ def keep(house: House, connection_id: str, *bodies: bytes) -> list[str]:
             c, inbox.EventFilter(connection_id=connection_id), limit=len(bodies), newest_first=True
         )
     return [row.name for row in reversed(found)]
+
+
+def stand(house: House, connection_id: str, contact_id: str | None, **columns: Any) -> None:
+    """Let a contact stand in this way towards the connection's audience."""
+    with house.store.write() as c:
+        members.insert_many(
+            c, [members.new_member(connection_id, contact_id=contact_id, **columns)], house.kit.now()
+        )
 
 
 @dataclass

@@ -15,6 +15,7 @@ BODIES: dict[str, Any] = {
     "writeContact": {"email": "jo@maple-street.test"},
     "writeContacts": {"contacts": [{"id": "jo"}]},
     "changeConnection": {"audience_id": "a6b5da1054"},
+    "retryMembers": {},
     "replayEvents": {"status": "received"},
 }
 """A body that is taken, for each operation that has one."""

@@ -11,9 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from starlette.routing import Route
 
+from processor.domain.plan import MemberState
 from processor.web.openapi import PATH, shown_path
 from processor.web.routes import routes
-from tests.web.house import ACME, SUBSCRIBED, Api, Place, keep, make_connection
+from tests.web.house import ACME, SUBSCRIBED, Api, Place, keep, make_connection, stand
 from tests.web.paper import Paper
 from tests.web.test_connections import granted
 
@@ -65,6 +66,7 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
     """One call of each kind, good and bad: the status is documented and the body fits its schema."""
     connection = make_connection(api.house, audience_id="a", state="in_sync")
     (event,) = keep(api.house, connection, b"n=1")
+    stand(api.house, connection, "jo", state=MemberState.FAILING, reason="email_fake")
     one, batch = "/v1/accounts/{account}/contacts/{id}", "/v1/accounts/{account}/contacts/batch"
     calls: list[tuple[str, str, dict[str, Any]]] = [
         ("put", one, {"json": {"email": "jo@maple-street.test", "consent": SUBSCRIBED, "tags": ["a"]}}),
@@ -84,6 +86,10 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("get", "/v1/connections/{connection}", {}),
         ("get", "/v1/connections/{connection}/audiences", {}),
         ("patch", "/v1/connections/{connection}", {"json": {"audience_id": "b"}}),
+        ("get", "/v1/connections/{connection}/members", {}),
+        ("get", "/v1/connections/{connection}/members", {"params": {"state": "lost"}}),
+        ("post", "/v1/connections/{connection}/members/retry", {"json": {}}),
+        ("post", "/v1/connections/{connection}/members/retry", {"json": {"contacts": []}}),
         ("get", "/v1/events", {}),
         ("get", "/v1/events/{event}", {}),
         ("post", "/v1/replays", {"json": {"ids": [event]}}),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from processor.web.api import connections, contacts, events, feed
+from processor.web.api import connections, contacts, events, feed, members
 from processor.web.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *contacts.OPERATIONS,
     *feed.OPERATIONS,
     *connections.OPERATIONS,
+    *members.OPERATIONS,
     *events.OPERATIONS,
 )
