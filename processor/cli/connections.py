@@ -9,6 +9,7 @@ import click
 from processor import connect, report
 from processor import uninstall as uninstalling
 from processor.cli.common import epilog, json_option, print_json, print_table, working_house
+from processor.cli.members import contacts, retry
 from processor.domain.plan import MemberState
 from processor.uninstall import receipt_json, receipt_lines
 
@@ -23,6 +24,8 @@ COLUMNS = ["id", "account", "state", "audience", "mailchimp", "problem", "waitin
         "bothways connections audiences con_…       # which audiences the login may see\n"
         "bothways connections choose con_… a1b2c3d4e5\n"
         "bothways connections show con_… --json\n"
+        "bothways connections contacts con_…        # who is failing or left out, why, and what to do\n"
+        "bothways connections retry con_… 42        # try a contact again; without one, all that fail\n"
         "bothways connections remove con_…          # undo the installation, with a receipt"
     ),
 )
@@ -46,6 +49,7 @@ def _plain(found: report.ConnectionReport) -> dict[str, Any]:
         "id": row.id,
         "account": row.account_id,
         "state": found.state.value,
+        "label": found.label,
         "says": found.line,
         "audience": row.audience_name or row.audience_id,
         "audience_id": row.audience_id,
@@ -60,14 +64,23 @@ def _plain(found: report.ConnectionReport) -> dict[str, Any]:
 @click.argument("connection_id")
 @json_option
 def show(connection_id: str, as_json: bool) -> None:
-    """Show one connection."""
+    """Show one connection: how it stands in words, then what it is."""
     with working_house() as house:
         plain = _plain(report.connection(house.kit, connection_id, None))
     if as_json:
         print_json(plain)
-    else:
-        for name, value in plain.items():
-            click.echo(f"{name:12} {'-' if value is None else value}")
+        return
+    click.echo(plain.pop("label"))
+    click.echo(plain.pop("says"))
+    if plain["failing"]:
+        click.echo(f"Who is failing, and why: bothways connections contacts {connection_id}")
+    click.echo()
+    for name, value in plain.items():
+        click.echo(f"{name:12} {'-' if value is None else value}")
+
+
+connections.add_command(contacts)
+connections.add_command(retry)
 
 
 @connections.command("link")

@@ -14,11 +14,12 @@ from processor import report
 from processor.cli.common import epilog, json_option, print_json, print_table, working_house
 from processor.domain.catalogue import words
 from processor.domain.event import EventStatus, EventType
+from processor.domain.skips import said
 from processor.store.inbox import EventFilter, EventRow, event_id, event_name
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-COLUMNS = ["id", "status", "type", "connection", "attempts", "received", "what_happened"]
+COLUMNS = ["id", "status", "type", "who", "connection", "attempts", "received", "what_happened"]
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -78,11 +79,12 @@ def _filter(
 def _plain(row: EventRow) -> dict[str, Any]:
     facts = {"reference": row.name, "detail": row.detail or "", "instance": row.instance or ""}
     why = (row.outcome or {}).get("why")
-    happened = words(row.code, **facts).happened if row.code else why
+    happened = words(row.code, **facts).happened if row.code else said(why)
     return {
         "id": row.name,
         "status": row.status.value,
         "type": row.type,
+        "who": row.subject,
         "connection": row.connection_id,
         "attempts": row.attempts,
         "received": row.received_at,
