@@ -60,6 +60,8 @@ class Storm:
         self._running: list[Future[None]] = []
         self._lock = threading.Lock()
         self.acts = 0
+        self.hold_at = 1_000_000
+        """Nothing more happens once this many things have, until this is raised."""
 
     def start(self) -> None:
         """Begin; the acts go on in threads."""
@@ -69,6 +71,8 @@ class Storm:
         with Control(self._made.control.url) as control:
             for turn in range(ROUNDS):
                 for person in range(sender, self._people, SENDERS):
+                    while self.acts >= self.hold_at:
+                        time.sleep(0.01)
                     _act(control, self._made.audience, person, turn)
                     with self._lock:
                         self.acts += 1

@@ -53,6 +53,7 @@ class Router:
             writer.transport.abort()
         everything = asyncio.all_tasks() - {asyncio.current_task()}
         await asyncio.wait_for(asyncio.gather(*everything, return_exceptions=True), 5)
+        await asyncio.sleep(0.05)  # what was closed just now is let go of in the loop's next turns
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)

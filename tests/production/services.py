@@ -50,6 +50,14 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self._admin("DROP DATABASE {0} WITH (FORCE)")
 
+    def deadlocks(self) -> int:
+        """How many deadlocks it has had to end."""
+        with psycopg.connect(self.url) as c:
+            row = c.execute(
+                "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+            ).fetchone()
+        return int(row[0]) if row else 0
+
     def cut_all(self) -> None:
         """End every connection to it, as a restart does."""
         self._admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {1}")

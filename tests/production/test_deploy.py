@@ -22,13 +22,14 @@ def test_a_worker_that_is_asked_to_end_finishes_what_it_began_and_hands_the_rest
     acme.control.latency(0.1)
     first, second = acme.workers
     with storm(acme) as going:
+        going.hold_at = 1200
         going.until_acts(700)
         in_the_middle(acme, is_processing)
         assert first.stop() == 0
         assert acme.names_of(first) == []
-        going.until_acts(1500)
         first.start()
         acme.until_at_work(first)
+        going.hold_at = 2000
         in_the_middle(acme, is_processing)
         assert second.stop() == 0
     assert_all_applied(acme, 20)

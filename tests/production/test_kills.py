@@ -7,11 +7,14 @@ import pytest
 from processor.store.inbox import AttemptOutcome
 from tests.production.installation import Installation
 from tests.production.load import assert_all_applied, attempts, in_the_middle, is_processing, storm
+from tests.production.services import Database
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 
-def test_a_worker_killed_in_the_middle_of_2000_webhooks_loses_nothing(acme: Installation) -> None:
+def test_a_worker_killed_in_the_middle_of_2000_webhooks_loses_nothing(
+    acme: Installation, database: Database
+) -> None:
     """kill -9 of a worker that holds events, and then of the other: all is applied, to the right contacts."""
     with storm(acme) as going:
         for number, worker in enumerate(acme.workers, 1):
@@ -21,6 +24,7 @@ def test_a_worker_killed_in_the_middle_of_2000_webhooks_loses_nothing(acme: Inst
             worker.start()
     assert_all_applied(acme)
     assert attempts(acme, AttemptOutcome.CRASHED) > 0, "no kill has met a worker at work"
+    assert database.deadlocks() == 0
 
 
 def test_a_receiver_killed_in_the_middle_of_2000_webhooks_loses_nothing(acme: Installation) -> None:

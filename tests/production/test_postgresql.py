@@ -19,7 +19,7 @@ def test_every_connection_cut_in_the_middle_of_2000_webhooks_loses_nothing(
 ) -> None:
     """pg_terminate_backend on all connections, while workers hold events, six times."""
     with storm(acme) as going:
-        for acts in (300, 600, 900, 1200, 1500, 1800):
+        for acts in (250, 500, 750, 1000, 1250, 1500):
             going.until_acts(acts)
             in_the_middle(acme, is_processing)
             database.cut_all()
