@@ -8,8 +8,16 @@ from datetime import datetime
 
 from processor.broker import PUSH
 from processor.domain.connection import LEAVING, ConnectionState
-from processor.domain.contact import Contact, email_key
-from processor.domain.edit import LEFT, ContactPatch, Edit, contact_json, edit, what_json
+from processor.domain.contact import Consent, ConsentStatus, Contact, email_key
+from processor.domain.edit import (
+    LEFT,
+    ContactPatch,
+    Edit,
+    consent_json,
+    contact_json,
+    edit,
+    what_json,
+)
 from processor.errors import BothwaysError, Invalid, NotFound
 from processor.kit import Kit
 from processor.store import Connection, accounts, changes, connections, contacts, members
@@ -63,6 +71,7 @@ def put_many(kit: Kit, account_id: str, patches: Mapping[str, ContactPatch]) -> 
             _write(contact_id, *_current(account_id, contact_id, held, adopted), patch, now)
             for contact_id, patch in patches.items()
         ]
+        written = _keep_out(c, account_id, written)
         return written, _store(c, account_id, written, set(held), adopted, now)
 
     written, connection_ids = kit.store.write_retrying(in_one_transaction)
@@ -109,6 +118,35 @@ def _write(contact_id: str, current: Contact, is_new: bool, patch: ContactPatch,
         return Written(contact_id, edit(current, patch, now, is_new=is_new))
     except Invalid as error:
         return Written(contact_id, error=error)
+
+
+def _keep_out(c: Connection, account_id: str, written: Sequence[Written]) -> list[Written]:
+    """Whoever left under another id, or before this contact was deleted, is not subscribed under this one
+    on a yes that is not later: an opt-out is a person's."""
+    yes = {
+        email_key(w.edit.contact.email): w.edit
+        for w in written
+        if w.edit is not None
+        and w.edit.contact.email
+        and w.edit.contact.consent.status is ConsentStatus.SUBSCRIBED
+        and (w.edit.created or "consent" in w.edit.what or "email" in w.edit.what)
+    }
+    left = contacts.who_left(c, account_id, sorted(yes))
+    return [_kept_out(w, left) for w in written]
+
+
+def _kept_out(written: Written, left: Mapping[str, Consent]) -> Written:
+    done = written.edit
+    if done is None or not done.contact.email or done.contact.consent.status is not ConsentStatus.SUBSCRIBED:
+        return written
+    no, yes = left.get(email_key(done.contact.email)), done.contact.consent
+    if no is None or (yes.has_evidence and yes.at and no.at and yes.at > no.at):
+        return written
+    contact = replace(done.contact, consent=no)
+    before = done.what["consent"][0] if "consent" in done.what else consent_json(yes)
+    what = {**done.what, "consent": (before, consent_json(no))}
+    note = "consent was kept: somebody with this address has left, after that time."
+    return replace(written, edit=replace(done, contact=contact, what=what, notes=(*done.notes, note)))
 
 
 def _store(

@@ -27,6 +27,7 @@ from processor.log import bind, say
 from processor.look import Enough, Question, look, look_again
 from processor.mailchimp import webhook
 from processor.mailchimp.client import Mailchimp
+from processor.owners import meet_owners_first
 from processor.store import Connection, connections, inbox, members
 from processor.store.connections import ConnectionRow
 from processor.store.inbox import ClaimedEvent, Settled
@@ -211,6 +212,7 @@ def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case], 
     unsure = [o.sighting for o in outcomes if o.verdict is Verdict.AGAIN]
     fresh = look_again(mailchimp, audience, unsure, enough)
     outcomes += converge(kit, connection, fresh, cause)
+    outcomes += meet_owners_first(kit, connection, mailchimp, outcomes, cause)
     if looked.watermark is not None and len(fresh) == len(unsure):
         with kit.store.write() as c:
             connections.advance_watermark(c, connection.id, looked.watermark, kit.now())

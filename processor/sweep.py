@@ -15,14 +15,16 @@ from datetime import datetime, timedelta
 from processor import hook
 from processor.broker import PUSH, SWEEP
 from processor.converge import Cause, Outcome, Sighting, Verdict, converge
+from processor.domain.catalogue import ENTRIES, Retry
 from processor.domain.connection import LIVE, ConnectionState
 from processor.domain.contact import Member, MemberStatus
-from processor.errors import MailchimpError
+from processor.errors import MailchimpError, StoreDown
 from processor.halt import halt, is_halting
 from processor.kit import Kit
 from processor.log import bind, say
 from processor.look import OVERLAP, PAGE, Question, look_again, look_up, pages
 from processor.mailchimp.client import Mailchimp
+from processor.owners import meet_owners_first
 from processor.store import Connection, connections, contacts, members
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
@@ -34,6 +36,9 @@ CAUSE = Cause("sweep")
 LOOK_UPS = 50
 """Members looked up on their own before the turn is renewed: each may take as long as a call may."""
 SOON_MINUTES = 1.0
+PASSING = frozenset(code for code, found in ENTRIES.items() if found.retry is Retry.BY_ITSELF) | {
+    "email_taken"
+}
 JITTER = 0.2
 """Sweeps of many connections must not fall into step."""
 
@@ -116,12 +121,26 @@ def _look_after_the_hook(kit: Kit, connection: ConnectionRow) -> None:
 def _heal(
     kit: Kit, connection: ConnectionRow, mailchimp: Mailchimp, page: Sequence[Member], healed: Healed
 ) -> None:
-    outcomes = converge(kit, connection, [Sighting(None, member) for member in page], CAUSE)
+    outcomes = _converge_each(kit, connection, [Sighting(None, member) for member in page])
+    outcomes += meet_owners_first(kit, connection, mailchimp, outcomes, CAUSE)
     unsure = [o.sighting for o in outcomes if o.verdict is Verdict.AGAIN]
     fresh = look_again(mailchimp, connection.audience_id or "", unsure, lambda: False)
     outcomes += converge(kit, connection, fresh, CAUSE)
     healed.seen += len(page)
     healed.changed += _changed(outcomes)
+
+
+def _converge_each(kit: Kit, connection: ConnectionRow, sightings: Sequence[Sighting]) -> list[Outcome]:
+    """Converge a page; where it fails, each member alone, so that one of them stops itself only."""
+    try:
+        return converge(kit, connection, sightings, CAUSE)
+    except StoreDown:
+        raise
+    except Exception:
+        if len(sightings) == 1:
+            logger.exception("a member could not be brought to agreement")
+            return []
+        return [o for sighting in sightings for o in _converge_each(kit, connection, [sighting])]
 
 
 def _changed(outcomes: Sequence[Outcome]) -> int:
@@ -160,6 +179,7 @@ def _find_the_gone(
 
 def _bring_in_the_new(kit: Kit, connection: ConnectionRow, mine: Turn) -> None:
     """Make every contact due that no member of this audience is linked with yet."""
+    _try_what_passes(kit, connection)
     after: str | None = None
     while True:
         mine.renew()
@@ -171,6 +191,20 @@ def _bring_in_the_new(kit: Kit, connection: ConnectionRow, mine: Turn) -> None:
         if len(page) < PAGE:
             return
         after = page[-1].id
+
+
+def _try_what_passes(kit: Kit, connection: ConnectionRow) -> None:
+    """Send those round again who failed for a cause that passes by itself, in whatever time it took, or
+    whose address may be free by now."""
+    after_id = 0
+    while True:
+        with kit.store.write() as c:
+            sent = members.try_again(
+                c, connection.id, kit.now(), limit=PAGE, after_id=after_id, reasons=PASSING
+            )
+        if not sent:
+            return
+        after_id = sent[-1]
 
 
 def _finished(

@@ -8,11 +8,15 @@ from typing import Any
 
 from processor.converge.sighting import Outcome, Sighting, Verdict, digest
 from processor.converge.table import Table, own_id
+from processor.domain.catalogue import Retry, entry
 from processor.domain.contact import Contact, Member, MemberStatus, email_key
 from processor.domain.edit import carry_out
 from processor.domain.plan import MemberState, Plan
 from processor.domain.reconcile import reconcile
 from processor.store.members import MemberRow
+
+OUTAGES = frozenset({"rate_limited", "mailchimp_down", "network"})
+"""Why a push was put off that says nothing about the contact."""
 
 
 def meet(table: Table, sighting: Sighting, claims: Mapping[int, str]) -> Outcome:
@@ -21,7 +25,7 @@ def meet(table: Table, sighting: Sighting, claims: Mapping[int, str]) -> Outcome
     if row is None and sighting.member is None:
         return Outcome(sighting, Verdict.UNKNOWN)
     if row is not None:
-        verdict = _too_old(row, sighting) or _taken(table, row, sighting)
+        verdict = _other(row, sighting) or _too_old(row, sighting) or _taken(table, row, sighting)
         if verdict:
             return Outcome(sighting, verdict, row, contact=table.contact(row.contact_id))
     before = _adopt(table, row or MemberRow(table.connection.id), sighting)
@@ -50,10 +54,23 @@ def _row_of(table: Table, sighting: Sighting) -> tuple[int | None, MemberRow | N
     return (place, row) if row is not None else table.rows.expected(email_key(member.email))
 
 
+def _other(row: MemberRow, sighting: Sighting) -> Verdict | None:
+    """An address, and the hash made of it, pass from one person to the next; a contact id does not."""
+    member = sighting.member
+    if member is None or sighting.row_id is not None or row.status is MemberStatus.DELETED:
+        return None
+    known, seen = row.mailchimp_contact_id, member.contact_id
+    return Verdict.OTHER if known and seen and known != seen else None
+
+
 def _too_old(row: MemberRow, sighting: Sighting) -> Verdict | None:
     member = sighting.member
+    if member is None and sighting.seen is not None and sighting.seen[0] != row.seen_digest:
+        return Verdict.AGAIN
     if member is None or member.last_changed is None or row.seen_at is None:
         return None
+    if row.mailchimp_contact_id and member.contact_id and row.mailchimp_contact_id != member.contact_id:
+        return None  # another member than before: their times say nothing about each other
     if member.last_changed < row.seen_at:
         return Verdict.STALE
     same_second = member.last_changed == row.seen_at
@@ -139,6 +156,7 @@ def _after(
     is_news = sighting.member is not None and digest(sighting.member) != row.seen_digest
     due = not plan.up.is_empty or plan.relink
     refused = due and not is_news and _is_waiting_for_a_fix(row, contact)
+    outlasted = row.reason in OUTAGES and sighting.member is not None
     row = replace(_seen(row, sighting.member), base=plan.base)
     if refused:
         return row
@@ -155,16 +173,20 @@ def _after(
         return replace(row, due_at=table.now if due and not mine else None)
     if not due:
         return replace(row, due_at=None, urgent=False, attempts=0)
-    return replace(row, due_at=row.due_at or table.now, urgent=plan.up.is_urgent)
+    # Put off because Mailchimp did not answer; it just did.
+    due_at = None if outlasted else row.due_at
+    return replace(row, due_at=due_at or table.now, urgent=plan.up.is_urgent)
 
 
 def _is_waiting_for_a_fix(row: MemberRow, contact: Contact | None) -> bool:
-    """Whether Mailchimp refused just this version of the contact: only a change of it is worth a try."""
+    """Whether Mailchimp refused just this version of the contact, for a cause that does not pass by itself:
+    only a change of it is worth a try."""
     return (
         row.state is MemberState.FAILING
         and row.claim is None
         and contact is not None
         and row.pushed_version == contact.version
+        and entry(row.reason or "").retry is not Retry.BY_ITSELF
     )
 
 

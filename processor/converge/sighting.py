@@ -25,6 +25,9 @@ class Sighting:
     member: Member | None
     row_id: int | None = None
     sure: bool = False
+    seen: tuple[str | None] | None = None
+    """For "nothing was there": what the row's newest view was when it was asked. Where another was seen
+    since, the answer is too old to be believed."""
 
 
 class Verdict(StrEnum):
@@ -38,6 +41,8 @@ class Verdict(StrEnum):
     """Older than what was seen already."""
     AGAIN = "again"
     """Of the same second as what was seen, and different: only another look can tell which is newer."""
+    OTHER = "other"
+    """Another member than the one known at that address: that one must be looked up first."""
     UNKNOWN = "unknown"
     """Not there, and never was, here or there."""
     TAKEN = "taken"

@@ -94,6 +94,10 @@ def is_new_act(base: Base | None, ours: Consent) -> bool:
     """Return whether the person said yes, provably, after what both sides last agreed on."""
     if ours.status is not ConsentStatus.SUBSCRIBED or not ours.has_evidence or ours.at is None:
         return False
+    if (ours.source or "").startswith(FROM_THERE):
+        # What one audience's record says is no act, and no evidence for another: its time is that of the
+        # last change of whatever kind.
+        return False
     return base is None or base.consent_at is None or ours.at > base.consent_at
 
 
@@ -225,8 +229,9 @@ def _asked_for(case: _Case) -> MemberStatus:
 
 
 def _is_after_theirs(case: _Case) -> bool:
-    """At a first meeting the stricter side wins: only a yes that is provably later than theirs counts."""
-    if case.agreed is not None:
+    """The stricter side wins: where their leaving is news, only a yes that is provably later counts. Where
+    both sides knew that they had left, the yes is the only news."""
+    if case.theirs is not None and case.agreed is case.theirs.status:
         return True
     return case.ours.at is not None and case.changed_there is not None and case.ours.at > case.changed_there
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from processor.domain.contact import Consent, ConsentStatus, Contact, email_key
@@ -12,6 +12,7 @@ from processor.domain.plan import ContactChange
 from processor.errors import Invalid
 
 PLATFORM_SOURCE = "platform"
+CLOCK_TOLERANCE = timedelta(minutes=5)
 LEFT = frozenset({ConsentStatus.UNSUBSCRIBED, ConsentStatus.CLEANED})
 
 
@@ -154,9 +155,10 @@ def _fields(current: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any
 def _consent(current: Consent, new: Consent | Unset, now: datetime, notes: list[str]) -> Consent:
     if isinstance(new, Unset):
         return current
-    # A clock that runs ahead must not make an act that nothing later can outdo.
-    at = min(new.at, now) if new.at else None
-    new = replace(new, at=at)
+    at = new.at
+    if at is not None and at > now + CLOCK_TOLERANCE:
+        # Nothing later could outdo it, and it would be a new act at every repetition.
+        raise Invalid("`consent.at` lies in the future. Send the time at which they said it.", "consent")
     if new.status is current.status and (at is None or at == current.at):
         return current
     if new.status in LEFT:
@@ -168,7 +170,9 @@ def _consent(current: Consent, new: Consent | Unset, now: datetime, notes: list[
 
 def _leaving(current: Consent, new: Consent, now: datetime, notes: list[str]) -> Consent:
     older = new.at is not None and current.at is not None and new.at < current.at
-    if older and current.status is ConsentStatus.SUBSCRIBED and current.has_evidence:
+    # The time of what Mailchimp's record says is that of the last change, not of a consent.
+    from_there = (current.source or "").startswith("mailchimp:")
+    if older and current.status is ConsentStatus.SUBSCRIBED and current.has_evidence and not from_there:
         notes.append("consent was kept: the contact subscribed again after that time.")
         return current
     return Consent(new.status, new.at or now, new.source or PLATFORM_SOURCE)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from processor.broker import PUSH
 from processor.converge import Cause, Outcome, Sighting, Verdict, converge
@@ -145,7 +146,9 @@ def _look_first(
             questions.append(Question(address, row.id, row.mailchimp_contact_id, row.member_id))
     looked = look(mailchimp, audience, questions, connection.watermark, enough)
     claims = _claims(rows)
-    outcomes = converge(kit, connection, looked.sightings, CAUSE, claims=claims)
+    seen = {row.id: row.seen_digest for row in rows}
+    sightings = [replace(s, seen=(seen.get(s.row_id or 0),)) for s in looked.sightings]
+    outcomes = converge(kit, connection, sightings, CAUSE, claims=claims)
     converge(kit, connection, looked.by_the_way, CAUSE)
     unsure = {o.sighting.row_id for o in outcomes if o.verdict in {Verdict.AGAIN, Verdict.STALE}}
     if unsure:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from processor.converge import Outcome
-from processor.domain.contact import Member, email_key
+from processor.domain.contact import Member, MemberStatus, email_key
 from processor.domain.mapping import write
 from processor.domain.policy import Policy
-from processor.errors import MailchimpError
+from processor.errors import Gone, MailchimpError
 from processor.mailchimp.client import Mailchimp
 from processor.mailchimp.members import NewMember
 from processor.store.connections import ConnectionRow
@@ -138,13 +138,16 @@ def _carry_out(mailchimp: Mailchimp, audience: str, outcome: Outcome, policy: Po
     if up.archive:
         mailchimp.archive(audience, member.id)
         return mailchimp.member(audience, member.id)
+    if up.status is not None:
+        member, may_go_on = _act(mailchimp, audience, member, up.status)
+        if not may_go_on:
+            return member
     fields = write(up.fields, policy)
-    if up.status or up.email or up.fields:
+    if up.email or up.fields:
         member = mailchimp.change_member(
             audience,
             member.id,
             email=up.email,
-            status=up.status,
             merge_fields=fields.merge_fields,
             interests=fields.interests,
             language=fields.language,
@@ -153,6 +156,22 @@ def _carry_out(mailchimp: Mailchimp, audience: str, outcome: Outcome, policy: Po
         mailchimp.set_tags(audience, member.id, up.tags_added, up.tags_removed)
         member = replace(member, tags=(member.tags | up.tags_added) - up.tags_removed)
     return member
+
+
+def _act(mailchimp: Mailchimp, audience: str, member: Member, status: MemberStatus) -> tuple[Member, bool]:
+    """Send an act of consent by itself, so that no field that is refused holds it back. Returns the member
+    as they then are, and whether it was sent.
+
+    Before anybody is subscribed or asked, they are looked at once more: the look that the plan is made of
+    may be a batch old, and whoever left since stays out until all is decided anew.
+    """
+    if status is not MemberStatus.UNSUBSCRIBED:
+        now = mailchimp.member(audience, member.id)
+        if now is None:
+            raise Gone("gone")
+        if now.status is not member.status or now.last_changed != member.last_changed:
+            return now, False
+    return mailchimp.change_member(audience, member.id, status=status), True
 
 
 def _row_id(outcome: Outcome) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from processor.domain import retry
+from processor.domain.catalogue import Retry, entry
 from processor.domain.contact import Contact
 from processor.domain.plan import Exclusion, MemberState
 from processor.errors import MailchimpError
@@ -91,4 +92,7 @@ def _refused(kit: Kit, row: MemberRow, error: MailchimpError, now: datetime) -> 
     )
     if isinstance(decision, retry.Again):
         return replace(row, state=MemberState.WAITING, due_at=now + decision.after)
+    if row.urgent and entry(error.code).retry is Retry.BY_ITSELF:
+        # Somebody left: that is sent however long Mailchimp stays away.
+        return replace(row, state=MemberState.WAITING, due_at=now + retry.LONGEST_WAIT)
     return replace(row, state=MemberState.FAILING, due_at=None, urgent=False)

@@ -85,6 +85,22 @@ def find_by_email_keys(c: Connection, account_id: str, keys: Collection[str]) ->
     return found
 
 
+def who_left(c: Connection, account_id: str, keys: Collection[str]) -> dict[str, Consent]:
+    """Return, by address, the latest consent of a contact who left: unsubscribed, or an address that
+    bounces. Deleted contacts count too: an opt-out is a person's, and outlives the row."""
+    found: dict[str, Consent] = {}
+    left = (ConsentStatus.UNSUBSCRIBED, ConsentStatus.CLEANED)
+    for piece in pieces(keys):
+        query = select(contacts).where(
+            contacts.c.account_id == account_id,
+            contacts.c.email_key.in_(piece),
+            contacts.c.consent_status.in_(left),
+        )
+        for row in c.execute(query.order_by(contacts.c.consent_at, contacts.c.id)):
+            found[row.email_key] = _contact(row).consent
+    return found
+
+
 def lock(c: Connection, account_id: str, contact_ids: Collection[str]) -> dict[str, ContactRow]:
     """Return the contacts by id, deleted ones too, and keep others from changing them until the commit.
 

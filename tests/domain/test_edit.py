@@ -94,10 +94,23 @@ def test_a_no_from_before_a_proven_yes_is_kept_back() -> None:
     assert edit(unproven, late, NOW).contact.consent.status is ConsentStatus.UNSUBSCRIBED
 
 
-def test_a_clock_that_runs_ahead_makes_no_act_that_nothing_can_outdo() -> None:
-    """A time in the future counts as now."""
-    done = edit(_left(), _yes(NOW + timedelta(days=400)), NOW)
-    assert done.contact.consent.at == NOW
+def test_a_consent_of_the_future_is_refused() -> None:
+    """Nothing later could outdo it; a clock that is minutes ahead is no reason to refuse."""
+    with pytest.raises(Invalid, match="lies in the future"):
+        edit(_left(), _yes(NOW + timedelta(days=400)), NOW)
+    soon = _yes(NOW + timedelta(minutes=2))
+    once = edit(_left(), soon, NOW).contact
+    assert once.consent.status is ConsentStatus.SUBSCRIBED
+    assert not edit(once, soon, NOW + timedelta(seconds=30)).what
+
+
+def test_a_no_outdoes_what_only_mailchimps_record_says() -> None:
+    """Its time is that of the last change of whatever kind, so it cannot show that they came back."""
+    here = Contact(
+        "acme", "1", None, consent=Consent(ConsentStatus.SUBSCRIBED, LATER, "mailchimp:subscribed"), version=1
+    )
+    late = ContactPatch(consent=Consent(ConsentStatus.UNSUBSCRIBED, BEFORE, "account settings"))
+    assert edit(here, late, NOW).contact.consent.status is ConsentStatus.UNSUBSCRIBED
 
 
 def test_a_new_address_no_longer_bounces_and_is_not_subscribed_either() -> None:
