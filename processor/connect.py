@@ -21,7 +21,7 @@ from processor.mailchimp import oauth
 from processor.mailchimp.audiences import Audience
 from processor.mailchimp.oauth import Grant
 from processor.seals import token_bind
-from processor.store import Connection, accounts, connections, links, oauth_states
+from processor.store import Connection, accounts, connections, links, members, oauth_states
 from processor.store.connections import Columns, ConnectionRow
 from processor.store.connections import Grant as StoredGrant
 from processor.store.ids import new_id
@@ -152,9 +152,7 @@ def choose_audience(kit: Kit, connection_id: str, audience_id: str) -> Connectio
     """
     connection = _connection(kit, connection_id)
     if connection.audience_id not in {None, audience_id}:
-        raise Invalid(
-            "This connection has an audience already; connect again for another one.", "audience_id"
-        )
+        _leave_the_gone(kit, connection)
     mailchimp = kit.mailchimp(connection)
     audience = mailchimp.audience(audience_id)
     rules = default_rules(mailchimp.audience_fields(audience_id), mailchimp.audience_interests(audience_id))
@@ -182,6 +180,25 @@ def choose_audience(kit: Kit, connection_id: str, audience_id: str) -> Connectio
         )
     kit.bell.ring(SWEEP, [connection_id])
     return _connection(kit, connection_id)
+
+
+def _leave_the_gone(kit: Kit, connection: ConnectionRow) -> None:
+    """Part from an audience that was deleted in Mailchimp, with what was known of its members. Raises Invalid
+    while the audience is there."""
+    if connection.problem_code != "audience_gone":
+        message = "This connection has an audience already; disconnect it first, then connect again."
+        raise Invalid(message, "audience_id")
+    with kit.store.write() as c:
+        members.forget_all(c, connection.id)
+        connections.update(
+            c,
+            connection.id,
+            kit.now(),
+            audience_id=None,
+            audience_name=None,
+            watermark=None,
+            last_full_sweep_at=None,
+        )
 
 
 def _connection(kit: Kit, connection_id: str) -> ConnectionRow:

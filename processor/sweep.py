@@ -83,6 +83,8 @@ def _full_is_due(kit: Kit, connection: ConnectionRow) -> bool:
 
 def _go_round(kit: Kit, connection: ConnectionRow, mine: Turn, *, full: bool) -> Healed:
     mailchimp = kit.mailchimp(connection)
+    if full:
+        connection = _as_it_is_now(kit, connection, mailchimp)
     healed = Healed()
     started = kit.now()
     since = connection.watermark - OVERLAP if connection.watermark and not full else None
@@ -105,6 +107,18 @@ def _go_round(kit: Kit, connection: ConnectionRow, mine: Turn, *, full: bool) ->
     kit.bell.ring(PUSH, [connection.id])
     say(logger, logging.INFO, "swept", full=full, seen=healed.seen, changed=healed.changed, gone=healed.gone)
     return healed
+
+
+def _as_it_is_now(kit: Kit, connection: ConnectionRow, mailchimp: Mailchimp) -> ConnectionRow:
+    """Take over what the marketer may have changed of the audience: its name, and whether people who are
+    added must confirm first."""
+    audience = mailchimp.audience(connection.audience_id or "")
+    policy = connection.policy.model_copy(update={"double_opt_in": audience.double_opt_in})
+    if (policy, audience.name) == (connection.policy, connection.audience_name):
+        return connection
+    with kit.store.write() as c:
+        connections.update(c, connection.id, kit.now(), policy=policy, audience_name=audience.name)
+        return connections.get(c, connection.id) or connection
 
 
 def _look_after_the_hook(kit: Kit, connection: ConnectionRow) -> None:

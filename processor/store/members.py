@@ -22,7 +22,14 @@ from processor.store.members_find import (
     reasons,
 )
 from processor.store.members_rows import MemberRow, new_member
-from processor.store.members_write import delete_many, insert_many, mark_due, try_again, update_many
+from processor.store.members_write import (
+    delete_many,
+    forget_all,
+    insert_many,
+    mark_due,
+    try_again,
+    update_many,
+)
 
 __all__ = [
     "MemberRow",
@@ -34,6 +41,7 @@ __all__ = [
     "due_connections",
     "expire",
     "find",
+    "forget_all",
     "get",
     "get_many",
     "hand_back",

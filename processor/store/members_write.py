@@ -92,6 +92,11 @@ def delete_many(c: Connection, row_ids: Collection[int]) -> None:
         c.execute(delete(members).where(members.c.id.in_(piece)))
 
 
+def forget_all(c: Connection, connection_id: str) -> None:
+    """Take all rows of a connection away: its audience is gone. Safe to repeat."""
+    c.execute(delete(members).where(members.c.connection_id == connection_id))
+
+
 def mark_due(
     c: Connection,
     connection_ids: Collection[str],

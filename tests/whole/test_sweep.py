@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from processor import connect
 from processor.domain.contact import ConsentStatus
+from processor.store import connections
+from processor.store.connections import ConnectionRow
 from processor.sweep import sweep
 from tests.whole.world import SUBSCRIBED, World, until
 
@@ -68,3 +71,28 @@ def test_a_quiet_audience_costs_no_more_than_the_look(acme: World) -> None:
     assert healed.changed == 0
     assert acme.contact(JO).version == version
     assert set(acme.control.calls()) == {"GET /lists/{list_id}/members"}
+
+
+def test_an_audience_that_is_made_double_opt_in_later_is_heeded(acme: World) -> None:
+    """After the next full sweep new members are asked by Mailchimp instead of being subscribed."""
+    acme.control.change_audience(acme.audience, double_optin=True)
+    sweep(acme.kit, acme.connection_id, full=True)
+    acme.put("1", email=JO, consent=SUBSCRIBED)
+    assert until(lambda: acme.member(JO))["status"] == "pending"
+
+
+def test_another_audience_may_be_chosen_when_the_first_is_gone(acme: World) -> None:
+    """The marketer deletes the audience: the connection says so, and goes on with the one chosen next."""
+    acme.put("1", email=JO, consent=SUBSCRIBED)
+    until(lambda: acme.member(JO))
+    acme.control.drop_audience(acme.audience)
+    sweep(acme.kit, acme.connection_id)
+
+    def row() -> ConnectionRow:
+        with acme.house.store.read() as c:
+            return connections.get(c, acme.connection_id)
+
+    assert until(lambda: row().problem_code) == "audience_gone"
+    second = acme.control.audience(acme.mailchimp_account, "Second")
+    connect.choose_audience(acme.kit, acme.connection_id, second.id)
+    assert until(lambda: acme.control.member(second.id, JO))["status"] == "subscribed"

@@ -82,7 +82,7 @@ def test_installing_again_works(acme: World) -> None:
     """The same account and audience, as if for the first time; nobody is added twice."""
     acme.put("1", email=JO, consent=SUBSCRIBED)
     until(lambda: acme.member(JO))
-    uninstall(acme.kit, acme.connection_id)
+    assert uninstall(acme.kit, acme.connection_id).finished_at is not None
     url = acme.house.kit.settings.mailchimp_login_url
     again = grant(acme.house, acme.control, acme.mailchimp_account, url)
     connect.choose_audience(acme.kit, again, acme.audience)
