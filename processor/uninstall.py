@@ -50,12 +50,18 @@ def uninstall(kit: Kit, connection_id: str) -> ReceiptRow:
         kit.store.write_retrying(lambda c: _begin(kit, c, connection_id))
     for _ in range(PATIENCE):
         done = finish(kit, connection_id)
-        with kit.store.read() as c:
-            receipt = receipts.of_connection(c, connection_id)
-        assert receipt is not None
+        receipt = _receipt(kit, connection_id)
         if done or (receipt.next_try_at or kit.now()) - kit.now() > SOON:
             break
         kit.stopping.wait(SOON.total_seconds() / PATIENCE)  # a worker is just finishing
+    return _receipt(kit, connection_id)
+
+
+def _receipt(kit: Kit, connection_id: str) -> ReceiptRow:
+    with kit.store.read() as c:
+        receipt = receipts.of_connection(c, connection_id)
+    if receipt is None:
+        raise NotFound(f"There is no connection “{connection_id}”.")
     return receipt
 
 
