@@ -97,7 +97,10 @@ def storm(made: Installation, people: int = PEOPLE) -> Iterator[Storm]:
     """Let a storm go on while inside; at the end every webhook has been acknowledged."""
     going = Storm(made, people)
     going.start()
-    yield going
+    try:
+        yield going
+    finally:
+        going.hold_at = 1_000_000  # its threads must end, whatever happened
     going.until_sent()
 
 
