@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from enum import StrEnum
 from pathlib import Path
@@ -52,6 +53,9 @@ class Settings(BaseSettings):
     mailchimp_client_id: str = Field("", description="Client id of your app registered at Mailchimp.")
     mailchimp_client_secret: SecretStr = Field(SecretStr(""), description="Client secret of the same app.")
     mailchimp_login_url: str = Field(DEFAULT_LOGIN_URL, description="OAuth2 host; change it for the sandbox.")
+    frame_origins: str = Field(
+        "", description="Origins of pages that may show the portal in a frame, separated by commas."
+    )
     data_dir: Path = Field(Path("data"), description="Where the embedded mode keeps its files.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
@@ -77,6 +81,11 @@ class Settings(BaseSettings):
     def secret_keys(self) -> list[str]:
         """The sealing keys, newest first."""
         return [key.strip() for key in self.secret_key.get_secret_value().split(",") if key.strip()]
+
+    @property
+    def frames(self) -> list[str]:
+        """The origins of the pages that may show the portal in a frame."""
+        return [origin.strip().rstrip("/") for origin in self.frame_origins.split(",") if origin.strip()]
 
     @property
     def database(self) -> str:
@@ -192,8 +201,23 @@ def _url_problems(settings: Settings) -> list[str]:
             problems.append(f"{name}: write it as https://host, without a path.")
         elif parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
             problems.append(f"{name}: plain http is for the loopback address only; use https.")
+    if not all(_is_origin(origin) for origin in settings.frames):
+        problems.append(
+            "FRAME_ORIGINS: write each as https://host or https://host:port, without a path, "
+            "and put commas between them."
+        )
     if settings.database_url and not settings.database_url.startswith(("postgres", "sqlite")):
         problems.append("DATABASE_URL: use postgresql://… or sqlite:///path.")
     if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         problems.append("REDIS_URL: use redis://… or rediss://….")
     return problems
+
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.IGNORECASE)
+"""A host as it may stand in a Content-Security-Policy: nothing that could end one of its parts."""
+
+
+def _is_origin(text: str) -> bool:
+    scheme, _, host = text.partition("://")
+    is_allowed = scheme == "https" or (scheme == "http" and host.partition(":")[0] in LOOPBACK_HOSTS)
+    return is_allowed and _HOST.fullmatch(host) is not None

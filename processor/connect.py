@@ -1,4 +1,8 @@
-"""Connects a customer's Mailchimp account by OAuth 2, chooses the audience, and registers our webhook."""
+"""Connects a customer's Mailchimp account by OAuth 2, for the first time or again after access was lost.
+
+A link lets a browser begin once; the portal begins without one. What comes back is tied to that browser and
+used up. A connection that is granted anew goes on with everything it had: audience, mapping, what waits.
+"""
 
 from __future__ import annotations
 
@@ -9,28 +13,29 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from processor import hook
-from processor.broker import SWEEP
-from processor.domain.connection import ConnectionState
-from processor.domain.mapping import default_rules
-from processor.domain.policy import Policy
+from processor.broker import PROCESS, PUSH, SWEEP
+from processor.domain.connection import LEAVING, LIVE, ConnectionState
 from processor.errors import Invalid, NotFound
 from processor.kit import Kit
 from processor.log import say
 from processor.mailchimp import oauth
-from processor.mailchimp.audiences import Audience
 from processor.mailchimp.oauth import Grant
 from processor.seals import token_bind
-from processor.store import Connection, accounts, connections, links, members, oauth_states
+from processor.store import Connection, accounts, connections, links, oauth_states, runs
 from processor.store.connections import Columns, ConnectionRow
 from processor.store.connections import Grant as StoredGrant
 from processor.store.ids import new_id
+from processor.store.oauth_states import OAuthState
+from processor.store.runs import RunKind, RunState
 
 logger = logging.getLogger(__name__)
 
 LINK_TTL = timedelta(minutes=15)
 STATE_TTL = timedelta(minutes=10)
 CALLBACK_PATH = "/connect/callback"
+USED_UP = "This link has been used or is too old. Ask for a new one where you got it."
+WAITING = frozenset({ConnectionState.SETUP, ConnectionState.PREVIEWING, ConnectionState.RECONNECT})
+"""States in which signing in at Mailchimp once more is meant for the connection that is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,16 @@ def make_link(kit: Kit, account_id: str) -> str:
     return f"{kit.settings.public}/connect?link={plain}"
 
 
+def whose(kit: Kit, link: str) -> str:
+    """Return the account of a link, without using it up. Raises Invalid for one that is unknown, used or
+    old; StoreDown. Safe to repeat."""
+    with kit.store.read() as c:
+        account_id = links.peek(c, link, links.LinkKind.CONNECT, kit.now())
+    if account_id is None:
+        raise Invalid(USED_UP)
+    return account_id
+
+
 def begin(kit: Kit, link: str) -> Begun:
     """Use a link up and start the authorisation. Raises Invalid for a link that is unknown, used or old.
 
@@ -58,9 +73,28 @@ def begin(kit: Kit, link: str) -> Begun:
     with kit.store.write() as c:
         account_id = links.use(c, link, links.LinkKind.CONNECT, kit.now())
         if account_id is None:
-            raise Invalid("This link has been used or is too old. Ask for a new one where you got it.")
-        browser = secrets.token_urlsafe(32)
-        state = oauth_states.make(c, account_id, browser, kit.now(), STATE_TTL.total_seconds())
+            raise Invalid(USED_UP)
+        return _begun(c, kit, account_id, None)
+
+
+def begin_for(kit: Kit, account_id: str, connection_id: str | None = None) -> Begun:
+    """Start the authorisation for a visitor of the portal; with `connection_id`, to give that connection
+    access again. Raises NotFound for a connection that is not there, is another account's, or is being
+    disconnected; StoreDown."""
+    with kit.store.write() as c:
+        accounts.ensure(c, account_id, kit.now())
+        if connection_id is not None:
+            row = connections.get(c, connection_id)
+            if row is None or row.account_id != account_id or row.state in LEAVING:
+                raise NotFound(f"There is no connection “{connection_id}”.")
+        return _begun(c, kit, account_id, connection_id)
+
+
+def _begun(c: Connection, kit: Kit, account_id: str, connection_id: str | None) -> Begun:
+    browser = secrets.token_urlsafe(32)
+    state = oauth_states.make(
+        c, account_id, browser, kit.now(), STATE_TTL.total_seconds(), connection_id=connection_id
+    )
     url = oauth.authorize_url(
         kit.settings.mailchimp_login_url,
         kit.settings.mailchimp_client_id,
@@ -71,11 +105,13 @@ def begin(kit: Kit, link: str) -> Begun:
 
 
 def complete(kit: Kit, http: httpx.Client, *, state: str, browser: str, code: str | None) -> ConnectionRow:
-    """Exchange the code and keep the grant. Returns the connection: a new one waits for its audience, a
-    known one goes on where it stopped.
+    """Exchange the code and keep the grant. Returns the connection: a new one waits for its audience, one
+    that waited for access goes on where it stopped.
 
-    Raises Invalid when the state is not this browser's or was used, or when the customer said no;
-    MailchimpError when Mailchimp refuses the code. Not safe to repeat: state and code are single-use.
+    Where one connection was to get access again, and the sign-in was at another Mailchimp account than its
+    own, nothing is kept. Raises Invalid for that, when the state is not this browser's or was used, and when
+    the customer said no; MailchimpError when Mailchimp refuses the code. Not safe to repeat: state and code
+    are single-use.
     """
     with kit.store.write() as c:
         begun = oauth_states.use(c, state, browser, kit.now())
@@ -93,29 +129,57 @@ def complete(kit: Kit, http: httpx.Client, *, state: str, browser: str, code: st
         redirect_uri=settings.public + CALLBACK_PATH,
     )
     grant = oauth.metadata(http, login_url=settings.mailchimp_login_url, token=token)
-    return kit.store.write_retrying(lambda c: _keep(c, kit, begun.account_id, grant))
+    kept, going_on = kit.store.write_retrying(lambda c: _keep(c, kit, begun, grant))
+    for actor in (PROCESS, PUSH, SWEEP):
+        kit.bell.ring(actor, going_on)
+    return kept
 
 
-def _keep(c: Connection, kit: Kit, account_id: str, grant: Grant) -> ConnectionRow:
-    """Refresh every connection of the account at this Mailchimp account, or make the first one."""
+def _keep(c: Connection, kit: Kit, begun: OAuthState, grant: Grant) -> tuple[ConnectionRow, list[str]]:
+    """Give the grant to every connection of the account at this Mailchimp account, and make one where none
+    of them waits for it. Returns the one it was for, and those that go on working."""
     now = kit.now()
-    accounts.ensure(c, account_id, now)
+    accounts.ensure(c, begun.account_id, now)
+    if begun.connection_id is not None:
+        _must_be_the_same(connections.get(c, begun.connection_id), grant)
+    rows = connections.for_account(c, begun.account_id)
     known = [
         row
-        for row in connections.for_account(c, account_id)
+        for row in rows
         if row.mailchimp_account == grant.account_key and row.state != ConnectionState.REMOVED
     ]
-    connection_ids = [row.id for row in known]
-    if not known:
-        connection_ids = [new_id("con")]
-        connections.create(c, connection_ids[0], account_id, now, **_granted(kit, connection_ids[0], grant))
+    going_on = []
     for row in known:
         connections.update(c, row.id, now, **_granted(kit, row.id, grant))
-        connections.update(c, row.id, now, **_going_on(row, now))
-    fresh = connections.get(c, connection_ids[0])
+        if row.state == ConnectionState.RECONNECT:
+            state = _where_it_was(c, row)
+            connections.update(c, row.id, now, **_going_on(row, state, now))
+            going_on += [row.id] if state in LIVE else []
+    waiting = [row.id for row in known if row.state in WAITING]
+    chosen = begun.connection_id or next(iter(waiting), None) or _new(c, kit, begun.account_id, grant)
+    fresh = connections.get(c, chosen)
     assert fresh is not None
-    say(logger, logging.INFO, "connected", connection=fresh.id, account=account_id)
-    return fresh
+    say(logger, logging.INFO, "connected", connection=fresh.id, account=begun.account_id)
+    return fresh, going_on
+
+
+def _must_be_the_same(row: ConnectionRow | None, grant: Grant) -> None:
+    if row is None or row.state in LEAVING:
+        raise Invalid("This connection was disconnected meanwhile. Connect Mailchimp again.")
+    if row.mailchimp_account != grant.account_key:
+        theirs = f"“{grant.account_name}”" if grant.account_name else "another account"
+        if grant.account_name == row.account_name:
+            theirs = "another account of the same name"
+        raise Invalid(
+            f"This connection belongs to the Mailchimp account “{row.account_name}”, and you signed in to "
+            f"{theirs}: sign in to “{row.account_name}” to reconnect. Nothing has been changed."
+        )
+
+
+def _new(c: Connection, kit: Kit, account_id: str, grant: Grant) -> str:
+    connection_id = new_id("con")
+    connections.create(c, connection_id, account_id, kit.now(), **_granted(kit, connection_id, grant))
+    return connection_id
 
 
 def _granted(kit: Kit, connection_id: str, grant: Grant) -> StoredGrant:
@@ -130,80 +194,24 @@ def _granted(kit: Kit, connection_id: str, grant: Grant) -> StoredGrant:
     )
 
 
-def _going_on(row: ConnectionRow, now: datetime) -> Columns:
-    """A connection that waited for this goes on where it stopped."""
-    if row.state != ConnectionState.RECONNECT:
-        return Columns()
-    state = ConnectionState.IN_SYNC if row.last_full_sweep_at else ConnectionState.IMPORTING
-    return Columns(state=state, problem_code=None, problem_detail=None, next_sweep_at=now)
+def _where_it_was(c: Connection, row: ConnectionRow) -> ConnectionState:
+    """Return the state that a connection lost access in: its runs and dates tell, so that nothing need be
+    written down at the moment in which access is lost."""
+    if row.paused_at is not None or row.is_braked:
+        return ConnectionState.PAUSED
+    if runs.unfinished(c, row.id, RunKind.SYNC) is not None:
+        return ConnectionState.IMPORTING
+    if row.audience_id is None or row.next_sweep_at is None:
+        return ConnectionState.SETUP  # its first sync was never begun, or was cancelled
+    if runs.latest(c, row.id, RunKind.SYNC, {RunState.DONE}) is not None:
+        return ConnectionState.IN_SYNC
+    if row.last_full_sweep_at is not None or row.watermark is not None:
+        return ConnectionState.IN_SYNC
+    return ConnectionState.IMPORTING
 
 
-def audiences(kit: Kit, connection_id: str) -> list[Audience]:
-    """Return the audiences that the connected login may see. Raises NotFound, MailchimpError."""
-    return kit.mailchimp(_connection(kit, connection_id)).audiences()
-
-
-def choose_audience(kit: Kit, connection_id: str, audience_id: str) -> ConnectionRow:
-    """Keep the connection in step with this audience from now on: fields mapped, webhook registered, and
-    a first sync begun.
-
-    Safe to repeat after a crash: it ends with one webhook of ours. Raises NotFound, Invalid for a second
-    audience, MailchimpError.
-    """
-    connection = _connection(kit, connection_id)
-    if connection.audience_id not in {None, audience_id}:
-        _leave_the_gone(kit, connection)
-    mailchimp = kit.mailchimp(connection)
-    audience = mailchimp.audience(audience_id)
-    rules = default_rules(mailchimp.audience_fields(audience_id), mailchimp.audience_interests(audience_id))
-    policy = Policy(fields=rules, double_opt_in=audience.double_opt_in)
-    with kit.store.write() as c:
-        connections.update(
-            c,
-            connection_id,
-            kit.now(),
-            audience_id=audience_id,
-            audience_name=audience.name,
-            policy=policy,
-        )
-    hook.register(kit, _connection(kit, connection_id))
-    with kit.store.write() as c:
-        now = kit.now()
-        connections.update(
-            c,
-            connection_id,
-            now,
-            state=ConnectionState.IMPORTING,
-            next_sweep_at=now,
-            problem_code=None,
-            problem_detail=None,
-        )
-    kit.bell.ring(SWEEP, [connection_id])
-    return _connection(kit, connection_id)
-
-
-def _leave_the_gone(kit: Kit, connection: ConnectionRow) -> None:
-    """Part from an audience that was deleted in Mailchimp, with what was known of its members. Raises Invalid
-    while the audience is there."""
-    if connection.problem_code != "audience_gone":
-        message = "This connection has an audience already; disconnect it first, then connect again."
-        raise Invalid(message, "audience_id")
-    with kit.store.write() as c:
-        members.forget_all(c, connection.id)
-        connections.update(
-            c,
-            connection.id,
-            kit.now(),
-            audience_id=None,
-            audience_name=None,
-            watermark=None,
-            last_full_sweep_at=None,
-        )
-
-
-def _connection(kit: Kit, connection_id: str) -> ConnectionRow:
-    with kit.store.read() as c:
-        row = connections.get(c, connection_id)
-    if row is None:
-        raise NotFound(f"There is no connection “{connection_id}”.")
-    return row
+def _going_on(row: ConnectionRow, state: ConnectionState, now: datetime) -> Columns:
+    """What changes of a connection that has access again."""
+    held = row.is_braked and state is ConnectionState.PAUSED
+    back = Columns(state=state, problem_code="brake" if held else None, problem_detail=None)
+    return Columns(**back, next_sweep_at=now) if state in LIVE else back

@@ -6,18 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from processor import namesakes
 from processor.broker import PUSH
 from processor.domain.connection import LEAVING, ConnectionState
-from processor.domain.contact import Consent, ConsentStatus, Contact, email_key
-from processor.domain.edit import (
-    LEFT,
-    ContactPatch,
-    Edit,
-    consent_json,
-    contact_json,
-    edit,
-    what_json,
-)
+from processor.domain.contact import Contact, email_key
+from processor.domain.edit import LEFT, ContactPatch, Edit, contact_json, edit, what_json
 from processor.errors import BothwaysError, Invalid, NotFound
 from processor.kit import Kit
 from processor.store import Connection, accounts, changes, connections, contacts, members
@@ -65,25 +58,31 @@ def put_many(kit: Kit, account_id: str, patches: Mapping[str, ContactPatch]) -> 
     def in_one_transaction(c: Connection) -> tuple[list[Written], list[str]]:
         now = kit.now()
         accounts.ensure(c, account_id, now)
-        adopted = _provisional(c, account_id, patches)
-        held = contacts.lock(c, account_id, sorted({*patches, *adopted.values()}))
+        known = contacts.get_many(c, account_id, list(patches))
+        adopted = _provisional(c, account_id, patches, known)
+        near = namesakes.of_leaving(c, account_id, patches, known)
+        held = contacts.lock(c, account_id, sorted({*patches, *adopted.values(), *near}))
         written = [
             _write(contact_id, *_current(account_id, contact_id, held, adopted), patch, now)
             for contact_id, patch in patches.items()
         ]
         written = _keep_out(c, account_id, written)
-        return written, _store(c, account_id, written, set(held), adopted, now)
+        edits = [w.edit for w in written if w.edit is not None and not w.edit.stale]
+        others = {i: row for i, row in held.items() if i not in adopted.values()}
+        edits += namesakes.take_off(others, edits, now)
+        return written, _store(c, account_id, edits, set(held), adopted, now)
 
     written, connection_ids = kit.store.write_retrying(in_one_transaction)
     kit.bell.ring(PUSH, connection_ids)
     return written
 
 
-def _provisional(c: Connection, account_id: str, patches: Mapping[str, ContactPatch]) -> dict[str, str]:
+def _provisional(
+    c: Connection, account_id: str, patches: Mapping[str, ContactPatch], known: Mapping[str, Contact]
+) -> dict[str, str]:
     """Return which of these writes are about somebody whom only Mailchimp knew so far, as id -> the id that
     we had given them: the platform's own id takes its place, instead of a second contact with the address.
     """
-    known = contacts.get_many(c, account_id, list(patches))
     wanted = {
         email_key(patch.email): contact_id
         for contact_id, patch in patches.items()
@@ -121,43 +120,18 @@ def _write(contact_id: str, current: Contact, is_new: bool, patch: ContactPatch,
 
 
 def _keep_out(c: Connection, account_id: str, written: Sequence[Written]) -> list[Written]:
-    """Whoever left under another id, or before this contact was deleted, is not subscribed under this one
-    on a yes that is not later: an opt-out is a person's."""
-    yes = {
-        email_key(w.edit.contact.email): w.edit
-        for w in written
-        if w.edit is not None
-        and w.edit.contact.email
-        and w.edit.contact.consent.status is ConsentStatus.SUBSCRIBED
-        and (w.edit.created or "consent" in w.edit.what or "email" in w.edit.what)
-    }
-    left = contacts.who_left(c, account_id, sorted(yes))
-    return [_kept_out(w, left) for w in written]
-
-
-def _kept_out(written: Written, left: Mapping[str, Consent]) -> Written:
-    done = written.edit
-    if done is None or not done.contact.email or done.contact.consent.status is not ConsentStatus.SUBSCRIBED:
-        return written
-    no, yes = left.get(email_key(done.contact.email)), done.contact.consent
-    if no is None or (yes.has_evidence and yes.at and no.at and yes.at > no.at):
-        return written
-    contact = replace(done.contact, consent=no)
-    before = done.what["consent"][0] if "consent" in done.what else consent_json(yes)
-    what = {**done.what, "consent": (before, consent_json(no))}
-    note = "consent was kept: somebody with this address has left, after that time."
-    return replace(written, edit=replace(done, contact=contact, what=what, notes=(*done.notes, note)))
+    edits = iter(namesakes.keep_out(c, account_id, [w.edit for w in written if w.edit is not None]))
+    return [w if w.edit is None else replace(w, edit=next(edits)) for w in written]
 
 
 def _store(
     c: Connection,
     account_id: str,
-    written: Sequence[Written],
+    done: Sequence[Edit],
     known: set[str],
     adopted: Mapping[str, str],
     now: datetime,
 ) -> list[str]:
-    done = [w.edit for w in written if w.edit is not None and not w.edit.stale]
     edits = [_renamed(e, adopted, known) for e in done]
     edits = [e for e in edits if e.what or e.created]
     taken = {adopted[e.contact.id]: e.contact.id for e in edits if "id" in e.what}
@@ -186,7 +160,7 @@ def _mark_due(
 ) -> list[str]:
     """Make the contacts due in every connection of the account that has an audience, also in those that
     wait for a person: what waits is sent when they go on."""
-    idle = LEAVING | {ConnectionState.SETUP}
+    idle = LEAVING | {ConnectionState.SETUP, ConnectionState.PREVIEWING}
     ids = [
         row.id for row in connections.for_account(c, account_id) if row.audience_id and row.state not in idle
     ]

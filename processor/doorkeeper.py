@@ -2,7 +2,8 @@
 
 An answer is remembered for a few seconds: so long a hook that was just removed still takes deliveries (they
 are kept, and skipped by the worker), and for a shorter time one that was just made is unknown. Making a hook
-is not hurt by that: nobody has called its address before.
+is not hurt by that: nobody has called its address before. One whose webhook Mailchimp is just making is not
+remembered at all: its secret comes with the answer, and whoever calls after that must sign.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class KnownHook:
     connection_id: str
     is_gone: bool
     secrets: tuple[str, ...]
+    is_being_made: bool = False
 
     def __repr__(self) -> str:
         return f"KnownHook({self.connection_id}, secrets={len(self.secrets)})"
@@ -90,7 +92,8 @@ class Doorkeeper:
         with suppress(RuntimeError):  # closing
             self._threads.submit(self._mark_seen, row)
         is_gone = row.state is HookState.GONE
-        return KnownHook(row.connection_id, is_gone, () if is_gone else self._secrets(row))
+        is_being_made = row.state is HookState.LIVE and row.webhook_id is None
+        return KnownHook(row.connection_id, is_gone, () if is_gone else self._secrets(row), is_being_made)
 
     def _secrets(self, row: HookRow) -> tuple[str, ...]:
         bind = hook_secret_bind(row.connection_id)
@@ -113,6 +116,8 @@ class Doorkeeper:
         hook = answer.result()
         self._known.pop(token_hash, None)
         self._unknown.pop(token_hash, None)  # popped first, so that a dictionary stays in the order of time
+        if hook is not None and hook.is_being_made:
+            return
         shelf, seconds = (self._unknown, UNKNOWN_SECONDS) if hook is None else (self._known, KNOWN_SECONDS)
         shelf[token_hash] = (answer.get_loop().time() + seconds, hook)
         if len(shelf) > REMEMBERED:

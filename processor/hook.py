@@ -29,7 +29,8 @@ class _Ours:
 
 
 def register(kit: Kit, connection: ConnectionRow) -> None:
-    """See to it that exactly one webhook of ours stands at the audience, and that its secret is known.
+    """See to it that exactly one webhook of ours stands at the audience, and that its secret is known. What
+    was wrong with one that stood before is written down, to be shown (`hooks.mended`).
 
     The record of the URL is committed before Mailchimp is asked, which validates it at once (facts.md
     1.1). A crash in between leaves a webhook whose signing secret nobody knows, since it is told once:
@@ -40,9 +41,27 @@ def register(kit: Kit, connection: ConnectionRow) -> None:
     ours = _ours(kit, connection)
     standing = mailchimp.webhooks(audience)
     good = [o for o in ours if any(_is_good(o, hook) for hook in standing)][:1]
+    wrong = _wrong(ours, standing)
     _clear(kit, mailchimp, audience, ours, standing, keep=good)
-    if not good:
-        _create(kit, mailchimp, connection)
+    token_hash = good[0].row.token_hash if good else _create(kit, mailchimp, connection)
+    if wrong is not None:
+        with kit.store.write() as c:
+            hooks.note_mended(c, token_hash, wrong, kit.now())
+        say(logger, logging.WARNING, "webhook mended", connection=connection.id, code=wrong)
+
+
+def _wrong(ours: list[_Ours], standing: list[Webhook]) -> str | None:
+    """Say, by the catalogue's code, what is wrong with the webhook that was registered; None where nothing
+    is, and where none was: an attempt that was cut short is no news to anybody."""
+    registered = [o for o in ours if o.row.webhook_id is not None]
+    if not registered:
+        return None
+    mine = [(o, hook) for o in registered for hook in standing if hook.url == o.url]
+    if not mine:
+        return "webhook_gone"
+    if any(_is_good(o, hook) for o, hook in mine):
+        return "webhook_doubled" if len(mine) > 1 else None
+    return "webhook_incomplete" if not any(hook.is_complete for _, hook in mine) else "webhook_unsigned"
 
 
 def take_away(kit: Kit, connection: ConnectionRow) -> int:
@@ -71,12 +90,12 @@ def _ours(
 
 
 def _is_good(ours: _Ours, hook: Webhook) -> bool:
-    """Whether this is our webhook, and complete: all events and sources, and signed only where we know
-    how to check it."""
+    """Whether this is our webhook, and complete: all events and sources, and signed just where we know how
+    to check it. Where Mailchimp does not say whether it signs, it is believed to do as before."""
     if hook.url != ours.url or hook.id != ours.row.webhook_id:
         return False
-    signed = bool(hook.signing_enabled)
-    return hook.is_complete and (not signed or bool(ours.row.secrets_sealed))
+    known = bool(ours.row.secrets_sealed)
+    return hook.is_complete and hook.signing_enabled in {None, known}
 
 
 def _clear(
@@ -99,7 +118,7 @@ def _clear(
             hooks.retire(c, one.row.token_hash)
 
 
-def _create(kit: Kit, mailchimp: Mailchimp, connection: ConnectionRow) -> None:
+def _create(kit: Kit, mailchimp: Mailchimp, connection: ConnectionRow) -> bytes:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     sealed = kit.sealer.seal(token, hook_token_bind(connection.id))
     with kit.store.write() as c:
@@ -110,3 +129,4 @@ def _create(kit: Kit, mailchimp: Mailchimp, connection: ConnectionRow) -> None:
         sealed_secret = kit.sealer.seal(secret, hook_secret_bind(connection.id)) if secret else None
         hooks.activate(c, token_hash, hook.id, sealed_secret)
     say(logger, logging.INFO, "webhook registered", connection=connection.id, signed=bool(secret))
+    return token_hash

@@ -29,6 +29,14 @@ def _worker_name() -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """When changes in an audience were last read to their end, and since when to read the next time."""
+
+    at: datetime
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Kit:
     """The house's tools: database, seal, bell, a way to Mailchimp for a connection, and the clock."""
 
@@ -48,6 +56,10 @@ class Kit:
     left_turns: deque[tuple[str, str]] = field(default_factory=deque)
     """Claims, and (name, holder) of turns, that could not be given back because the database was away. The
     clock does it (`tick`); nobody else would, since this worker lives."""
+
+    heard: dict[tuple[str, str], Heard] = field(default_factory=dict)
+    """What this process has read of what changed in an audience (`processor.push.know`). Losing it costs a
+    call."""
 
     def enough(self, began: datetime) -> bool:
         """Whether work that was claimed at `began` should come to its end: this process is stopping, or a

@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from processor.converge.sighting import Sighting
 from processor.domain.contact import Member, MemberStatus, email_key, subscriber_hash
 from processor.mailchimp.client import Mailchimp
+from processor.paging import PAGE, Place, read_page
 
 FEW = 20
 """Up to this many members are read one by one; a page costs as much as one of them."""
-PAGE = 1000
-"""The most that Mailchimp gives in one answer (facts.md 4.6)."""
 OVERLAP = timedelta(seconds=60)
 """How far back a page reaches behind the last change that was heard: `since_last_changed` is exclusive,
 has one-second steps, and no promise says that changes become visible in their order."""
@@ -61,23 +60,29 @@ def look(
     sighting: those are to be asked for again. `sure` is for members whose rows were read before this look
     began (see `Sighting`). Raises MailchimpError."""
     if len(questions) <= FEW:
-        return Looked(_one_by_one(mailchimp, audience, questions, enough, sure), [])
+        return Looked(look_up_each(mailchimp, audience, questions, enough, sure=sure), [])
     start = since - OVERLAP if since else None
     first = mailchimp.members_page(audience, since=start, count=PAGE)
     if first.total > PAGE * max(1, len(questions) // FEW):
-        return Looked(_one_by_one(mailchimp, audience, questions, enough, sure), [])
+        return Looked(look_up_each(mailchimp, audience, questions, enough, sure=sure), [])
     members = list(changed(mailchimp, audience, start))
     return _answer(mailchimp, audience, questions, members, enough, sure)
 
 
-def _one_by_one(
-    mailchimp: Mailchimp, audience: str, questions: Sequence[Question], enough: Enough, sure: bool
+def look_up_each(
+    mailchimp: Mailchimp, audience: str, questions: Sequence[Question], enough: Enough, *, sure: bool = False
 ) -> list[Sighting]:
+    """Read members one by one, as `look_up` does. When it is `enough` the rest has no sighting. Raises
+    MailchimpError."""
     sightings = []
     for question in questions:
         if enough():
             break
-        sightings.append(look_up(mailchimp, audience, question, sure=sure))
+        member = _find(mailchimp, audience, question)
+        sightings.append(Sighting(question.address, member, question.row_id, sure=sure))
+    if any(s.member is None for s in sightings):
+        # Once, after all of them: it is only now that "not there" can be told from "no audience there".
+        mailchimp.audience(audience)
     return sightings
 
 
@@ -100,7 +105,7 @@ def _answer(
             continue
         used.add(member.id)
         sightings.append(Sighting(question.address, member, question.row_id, sure=sure))
-    sightings += _one_by_one(mailchimp, audience, missing, enough, sure)
+    sightings += look_up_each(mailchimp, audience, missing, enough, sure=sure)
     rest = [Sighting(None, m) for m in members if m.id not in used]
     watermark = max((m.last_changed for m in members if m.last_changed), default=None)
     return Looked(sightings, rest, watermark)
@@ -109,14 +114,23 @@ def _answer(
 def look_up(mailchimp: Mailchimp, audience: str, question: Question, *, sure: bool = False) -> Sighting:
     """Read one member: under its known id, its address, and under its contact id, so that a member who
     moved is not taken for one who is gone. Raises MailchimpError."""
+    return look_up_each(mailchimp, audience, [question], _never, sure=sure)[0]
+
+
+def _never() -> bool:
+    return False
+
+
+def _find(mailchimp: Mailchimp, audience: str, question: Question) -> Member | None:
+    """The member; None where it is not there, or the audience is not."""
     keys = [question.member_id or subscriber_hash(question.address)]
     keys += [subscriber_hash(question.address)] if question.address else []
     keys += [question.contact_id] if question.contact_id else []
     for key in dict.fromkeys(keys):
-        member = mailchimp.member(audience, key)
+        member = mailchimp.member(audience, key, unsure=True)
         if member is not None:
-            return Sighting(question.address, member, question.row_id, sure=sure)
-    return Sighting(question.address, None, question.row_id, sure=sure)
+            return member
+    return None
 
 
 def changed(mailchimp: Mailchimp, audience: str, since: datetime | None) -> Iterator[Member]:
@@ -130,26 +144,14 @@ def changed(mailchimp: Mailchimp, audience: str, since: datetime | None) -> Iter
 def pages(
     mailchimp: Mailchimp, audience: str, since: datetime | None, status: MemberStatus | None
 ) -> Iterator[list[Member]]:
-    """Yield pages of members by the time of their last change.
-
-    Paged by the watermark: with an offset alone, a member that changes meanwhile would push another one
-    over the edge unseen (facts.md 4.6). Within one second, which an import can fill with thousands, an
-    offset is all there is.
-    """
-    offset = 0
-    while True:
-        page = mailchimp.members_page(audience, since=since, status=status, offset=offset, count=PAGE)
-        if page.members:
-            yield page.members
-        if len(page.members) + page.unreadable < PAGE:
-            return
-        newest = max((m.last_changed for m in page.members if m.last_changed), default=None)
-        # Exclusive at Mailchimp, so one second back keeps the rest of the newest second.
-        step = newest - timedelta(seconds=1) if newest else None
-        if step is None or (since is not None and step <= since):
-            offset += PAGE
-        else:
-            since, offset = step, 0
+    """Yield pages of members by the time of their last change (see `processor.paging`). Raises
+    MailchimpError."""
+    place: Place | None = Place(status, since)
+    while place is not None:
+        read = read_page(mailchimp, audience, place)
+        if read.page.members:
+            yield read.page.members
+        place = read.following
 
 
 def look_again(

@@ -8,9 +8,10 @@ turns, a bounded batch each. What goes wrong is written into the row, where it i
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from processor.broker import PROCESS, PUSH
 from processor.converge import Cause, Outcome, Verdict, converge
@@ -20,6 +21,7 @@ from processor.domain.connection import LEAVING, LIVE
 from processor.domain.contact import MemberStatus, email_key
 from processor.domain.event import Event, EventStatus, EventType, SkipReason
 from processor.domain.triage import reason_to_skip
+from processor.echo import echoes
 from processor.errors import MailchimpError, NotUnderstood, StoreDown
 from processor.halt import halt, is_halting
 from processor.kit import Kit
@@ -27,7 +29,8 @@ from processor.log import bind, say
 from processor.look import Enough, Question, look, look_again
 from processor.mailchimp import webhook
 from processor.mailchimp.client import Mailchimp
-from processor.owners import meet_owners_first
+from processor.meeting import meet_owners_first
+from processor.resting import believe_who_left
 from processor.store import Connection, connections, inbox, members
 from processor.store.connections import ConnectionRow
 from processor.store.inbox import ClaimedEvent, Settled
@@ -43,6 +46,12 @@ DOUBT = timedelta(seconds=15)
 writes (facts.md 4.6); after this, a member who is still subscribed has come back."""
 
 LOOK_AGAIN = timedelta(seconds=5)
+
+WAITS_FOR_PUSH = 2
+"""How often an event waits for the answer to what is being sent to its member."""
+
+FRESH = timedelta(minutes=10)
+"""Deliveries younger than this may be passed over as known already."""
 
 FULL_SWEEPS_APART = timedelta(minutes=1)
 """People who are deleted for good are found by comparing everybody; not for each of many at once."""
@@ -116,10 +125,14 @@ def _one_batch(kit: Kit, connection_id: str) -> int:
     try:
         with kit.store.write() as c:
             connection = connections.get(c, connection_id)
-            if connection is not None and connection.state not in LIVE | LEAVING:
-                return 0  # kept until somebody lets the connection go on
+            rests = connection is not None and connection.state not in LIVE | LEAVING
             lease = kit.settings.lease_seconds
-            rows = inbox.claim(c, connection_id, limit=BATCH, now=now, lease_seconds=lease, worker=kit.worker)
+            if not rests:
+                rows = inbox.claim(
+                    c, connection_id, limit=BATCH, now=now, lease_seconds=lease, worker=kit.worker
+                )
+        if rests and connection is not None:  # kept until somebody lets the connection go on
+            return believe_who_left(kit, connection)
         cases = [_Case(row) for row in rows]
         if connection is None or connection.state in LEAVING:
             for case in cases:
@@ -203,16 +216,18 @@ def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case], 
     audience = connection.audience_id or ""
     _name_the_nameless(mailchimp, audience, cases, enough)
     cases = [case for case in cases if case.is_open and case.event and case.event.email]
+    cases = _without_echoes(kit, connection, cases)
     questions = _questions(kit, connection, {case.address for case in cases})
     looked = look(mailchimp, audience, questions, connection.watermark, enough)
     answered = {s.address for s in looked.sightings}
     cases = [case for case in cases if case.address in answered]
     cause = Cause("webhook", tuple(case.row.id for case in cases))
-    outcomes = converge(kit, connection, [*looked.sightings, *looked.by_the_way], cause)
+    meet = partial(converge, kit, connection, cause=cause)
+    outcomes = meet([*looked.sightings, *looked.by_the_way])
     unsure = [o.sighting for o in outcomes if o.verdict is Verdict.AGAIN]
     fresh = look_again(mailchimp, audience, unsure, enough)
-    outcomes += converge(kit, connection, fresh, cause)
-    outcomes += meet_owners_first(kit, connection, mailchimp, outcomes, cause)
+    outcomes += meet(fresh)
+    outcomes += meet_owners_first(meet, mailchimp, audience, outcomes)
     if looked.watermark is not None and len(fresh) == len(unsure):
         with kit.store.write() as c:
             connections.advance_watermark(c, connection.id, looked.watermark, kit.now())
@@ -229,6 +244,27 @@ def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case], 
             _conclude(case, by_address[case.address])
     if any(o.plan is not None and not o.plan.up.is_empty for o in outcomes):
         kit.bell.ring(PUSH, [connection.id])
+
+
+def _without_echoes(kit: Kit, connection: ConnectionRow, cases: list[_Case]) -> list[_Case]:
+    """Settle what tells nothing new, and put off what a push is about to know; return the others."""
+    # A person who replays an old delivery wants it looked at, whatever is known.
+    cases, old = _parted(cases, lambda case: kit.now() - case.row.received_at < FRESH)
+    found = echoes(kit, connection, [case.event for case in cases if case.event])
+    for n, case in enumerate(cases):
+        if n in found.known:
+            case.skip(SkipReason.NOTHING_NEW)
+        elif n in found.being_sent and case.row.attempts <= WAITS_FOR_PUSH:
+            why = "being sent at this moment; looked at later"
+            case.settle(EventStatus.RETRYING, due_at=kit.now() + LOOK_AGAIN, why=why)
+    return [case for case in (*cases, *old) if case.is_open]
+
+
+def _parted(cases: Iterable[_Case], chosen: Callable[[_Case], bool]) -> tuple[list[_Case], list[_Case]]:
+    yes, no = list[_Case](), list[_Case]()
+    for case in cases:
+        (yes if chosen(case) else no).append(case)
+    return yes, no
 
 
 def _questions(kit: Kit, connection: ConnectionRow, addresses: set[str]) -> list[Question]:

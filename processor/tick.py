@@ -10,15 +10,30 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from processor.broker import PROCESS, PUSH, SWEEP, UNINSTALL
+from processor import first_sync
+from processor.broker import COLLECT, ERASE, PREVIEW, PROCESS, PUSH, SWEEP, UNINSTALL
 from processor.kit import Kit
 from processor.log import say
-from processor.store import Connection, connections, inbox, leases, liveness, members, receipts
+from processor.store import (
+    Connection,
+    batches,
+    connections,
+    erasures,
+    inbox,
+    leases,
+    liveness,
+    members,
+    receipts,
+    runs,
+)
+from processor.store.runs import RunKind
 
 logger = logging.getLogger(__name__)
 
 CLOCK = "clock"
 CLOCK_SECONDS = 10.0
+SYNCS = 100
+"""First syncs looked at in one tick: each costs a count of what is due."""
 MANY = 1000
 """Connections poked in one tick."""
 
@@ -82,12 +97,34 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
     with kit.store.read() as c:
         events = inbox.due_connections(c, now, MANY)
         pushes = members.due_connections(c, now, MANY)
-        sweeps = connections.sweep_due(c, now, MANY)
+        collects = batches.due_connections(c, now, MANY)
+        sweeps = _without_a_worker(c, SWEEP, connections.sweep_due(c, now, MANY), now)
+        syncing = [run.connection_id for run in runs.unfinished_of_kind(c, RunKind.SYNC, SYNCS)]
         leaving = receipts.due(c, now, MANY)
+        erasing = erasures.due(c, now, MANY)
+        previews = _previews(c, now)
     kit.bell.ring(PROCESS, events)
     kit.bell.ring(PUSH, pushes)
+    kit.bell.ring(COLLECT, collects)
     kit.bell.ring(SWEEP, sweeps)
     kit.bell.ring(UNINSTALL, leaving)
+    kit.bell.ring(ERASE, erasing)
+    kit.bell.ring(PREVIEW, previews)
+    for one in syncing:
+        first_sync.look(kit, one)
+
+
+def _without_a_worker(c: Connection, actor: str, connection_ids: list[str], now: datetime) -> list[str]:
+    """Those at which nobody works. A sweep under way stays due, so that another worker goes on with it as
+    soon as its own has died."""
+    held = leases.held(c, [f"{actor}:{one}" for one in connection_ids], now)
+    return [one for one in connection_ids if f"{actor}:{one}" not in held]
+
+
+def _previews(c: Connection, now: datetime) -> list[str]:
+    """The connections whose preview was asked for and that nobody is making."""
+    asked = [run.connection_id for run in runs.unfinished_of_kind(c, RunKind.PREVIEW, MANY)]
+    return [one for one in asked if not leases.is_held(c, f"{PREVIEW}:{one}", now)]
 
 
 def stop(kit: Kit) -> None:

@@ -1,4 +1,4 @@
-"""One worker at a time for one connection's work of one kind, across all processes."""
+"""One worker at a time for one connection's work of one kind, a few for pushing, across all processes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from processor.broker import PUSH
 from processor.errors import StoreDown
 from processor.kit import Kit
 from processor.store import leases
+
+PLACES = 4
+"""How many workers push for one connection at a time: half as many as an account's open calls, since each
+spends about as long on the database as on its calls."""
+
+
+def places(actor: str) -> list[str]:
+    """Return the names of the turns that there are for one connection's work of this kind: whoever holds
+    one may work. Only pushing is shared."""
+    return [actor] if actor != PUSH else [actor, *(f"{actor}.{n}" for n in range(1, PLACES))]
 
 
 class Turn:
@@ -39,6 +50,21 @@ class Turn:
         except StoreDown:
             self._kit.left_turns.append((self._name, self._holder))
             raise
+
+
+@contextmanager
+def any_turn(kit: Kit, actor: str, connection_id: str) -> Iterator[Turn]:
+    """Hold one of the connection's `places` for this kind of work while inside; yields a false one where all
+    of them are taken."""
+    for name in places(actor):
+        held = Turn(kit, f"{name}:{connection_id}")
+        if held:
+            break
+    try:
+        yield held
+    finally:
+        if held:
+            held.give_up()
 
 
 @contextmanager

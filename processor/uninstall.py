@@ -8,24 +8,37 @@ until then the webhook's URL answers 410, at which Mailchimp switches it off by 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
-from processor.broker import PROCESS, PUSH, SWEEP, UNINSTALL
+from processor.broker import COLLECT, PREVIEW, PROCESS, PUSH, SWEEP, UNINSTALL
 from processor.domain.connection import LEAVING, ConnectionState
 from processor.domain.event import UNSETTLED
 from processor.domain.plan import MemberState
+from processor.erasing import PlaceState, delete_before_leaving
 from processor.errors import Gone, MailchimpError, NotFound, Passing, Reconnect
 from processor.hook import take_away
 from processor.kit import Kit
 from processor.log import bind, say
-from processor.store import Connection, connections, contacts, hooks, inbox, members, receipts
+from processor.store import (
+    Connection,
+    batches,
+    connections,
+    contacts,
+    erasures,
+    hooks,
+    inbox,
+    members,
+    receipts,
+    runs,
+)
 from processor.store.connections import ConnectionRow
 from processor.store.ids import new_id
 from processor.store.receipts import ReceiptRow
-from processor.turn import turn
+from processor.store.runs import RunKind, RunState
+from processor.turn import places, turn
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +48,7 @@ GIVE_UP = timedelta(days=7)
 SOON = timedelta(seconds=2)
 PATIENCE = 10
 """How often, within two seconds, whoever works on the connection is waited for."""
-WORK = (PROCESS, PUSH, SWEEP)
+WORK = (PROCESS, *places(PUSH), COLLECT, SWEEP, PREVIEW)
 
 
 def uninstall(kit: Kit, connection_id: str) -> ReceiptRow:
@@ -75,6 +88,10 @@ def _begin(kit: Kit, c: Connection, connection_id: str) -> None:
     for hook in hooks.for_connection(c, connection_id):
         hooks.mark_gone(c, hook.token_hash)
     connections.set_state(c, connection_id, ConnectionState.REMOVING, now)
+    for kind in RunKind:
+        run = runs.unfinished(c, connection_id, kind)
+        if run is not None:
+            runs.end(c, run.id, RunState.CANCELLED, now)
     receipts.begin(
         c,
         ReceiptRow(
@@ -92,6 +109,16 @@ def _begin(kit: Kit, c: Connection, connection_id: str) -> None:
     say(logger, logging.INFO, "uninstalling", connection=connection_id)
 
 
+def foresee(kit: Kit, connection_id: str) -> dict[str, Any]:
+    """Return what uninstalling would say now, in the form of a receipt's `what`: what would go, what would
+    stay, and what would not be delivered any more. Changes nothing. Raises NotFound, StoreDown."""
+    with kit.store.read() as c:
+        row = connections.get(c, connection_id)
+        if row is None:
+            raise NotFound(f"There is no connection “{connection_id}”.")
+        return _counted(c, row)
+
+
 def _counted(c: Connection, row: ConnectionRow) -> dict[str, Any]:
     """What was still under way, and what stays where, as it is when the work stops."""
     by_state = members.counts(c, row.id)
@@ -106,6 +133,7 @@ def _counted(c: Connection, row: ConnectionRow) -> dict[str, Any]:
             "settings": True,
             "links_between_contacts_and_members": sum(by_state.values()),
             "stored_deliveries": sum(by_status.values()),
+            **receipts.beside(c, row.id),
             "webhooks": 0,
         },
         "stays": {
@@ -123,6 +151,7 @@ def finish(kit: Kit, connection_id: str) -> bool:
 
     Safe to repeat and to run anywhere at once. Raises StoreDown.
     """
+    kit.bell.answered(UNINSTALL, connection_id)
     with ExitStack() as held, bind(connection=connection_id):
         # Whoever works on this connection now finishes first; nobody begins while it is being removed.
         turns = [held.enter_context(turn(kit, kind, connection_id)) for kind in (UNINSTALL, *WORK)]
@@ -135,6 +164,9 @@ def finish(kit: Kit, connection_id: str) -> bool:
             return _later(kit, connection_id, SOON)
         taken, left = 0, None
         try:
+            if row is not None:
+                _stop_batches(kit, row)
+                _erase_who_asked(kit, row)
             if row is not None and row.audience_id:
                 taken = take_away(kit, row)
         except MailchimpError as error:
@@ -143,6 +175,42 @@ def finish(kit: Kit, connection_id: str) -> bool:
             left = _why_left(error)
         _forget(kit, connection_id, _in_the_end(receipt.what, taken, left))
         return True
+
+
+def _stop_batches(kit: Kit, row: ConnectionRow) -> None:
+    """Stop what Mailchimp is still to carry out for us. Safe to repeat. Raises Passing, Reconnect."""
+    with kit.store.read() as c:
+        under_way = batches.of_connection(c, row.id)
+    for batch in under_way:
+        with _going_on_refused():
+            kit.mailchimp(row).stop_batch(batch.batch_id)
+
+
+def _erase_who_asked(kit: Kit, row: ConnectionRow) -> None:
+    """Carry out erasures that wait for this audience: afterwards nobody could. Safe to repeat. Raises
+    Passing, Reconnect."""
+    with kit.store.read() as c:
+        waiting = erasures.unfinished(c, row.account_id)
+    for one in waiting:
+        places = list(one.places)
+        for n, place in enumerate(places):
+            if place["connection_id"] == row.id and place["state"] == PlaceState.WAITING:
+                with _going_on_refused():
+                    places[n] = delete_before_leaving(kit, row, place)
+        if places != list(one.places):
+            with kit.store.write() as c:
+                erasures.change(c, one.id, places=places)
+
+
+@contextmanager
+def _going_on_refused() -> Iterator[None]:
+    """A refusal of one thing does not keep the rest from being taken away."""
+    try:
+        yield
+    except (Passing, Reconnect):
+        raise
+    except MailchimpError as error:
+        say(logger, logging.WARNING, "left as it is while uninstalling", code=error.code)
 
 
 def _later(kit: Kit, connection_id: str, wait: timedelta) -> bool:
@@ -204,14 +272,34 @@ def receipt_lines(receipt: ReceiptRow) -> list[str]:
     if receipt.finished_at is None:
         lines.append("Mailchimp does not answer now: our webhook is deleted there as soon as it does.")
     else:
-        lines.append(f"Deleted in Mailchimp: {removed['webhooks']} webhook(s) of ours, nothing else.")
-    lines += [
-        "Deleted here: the access token, the settings, "
-        f"{removed['links_between_contacts_and_members']} links between contacts and members, "
-        f"{removed['stored_deliveries']} stored deliveries.",
-        f"Not delivered any more: {waiting['changes_for_mailchimp']} changes for Mailchimp, "
-        f"{waiting['deliveries_from_mailchimp']} deliveries from Mailchimp.",
-        f"Stays: {what['stays']['contacts_on_the_platform']} contacts on the platform; "
-        "in Mailchimp every member, as they are.",
-    ]
+        lines.append(f"Deleted in Mailchimp: {many(removed['webhooks'], 'webhook')} of ours, nothing else.")
+    lines.append(f"Deleted here: the access token, the settings, {_copies(removed)}.")
+    if any(waiting.values()):
+        lines.append(
+            f"Not delivered any more: {many(waiting['changes_for_mailchimp'], 'change')} for Mailchimp, "
+            f"{many(waiting['deliveries_from_mailchimp'], 'delivery', 'deliveries')} from Mailchimp."
+        )
+    else:
+        lines.append("Nothing was waiting to be delivered.")
+    stays = many(what["stays"]["contacts_on_the_platform"], "contact")
+    lines.append(f"Stays: {stays} on the platform; in Mailchimp every member, as they are.")
     return lines + list(what["to_do"])
+
+
+def _copies(removed: Mapping[str, Any]) -> str:
+    parts = [
+        f"{many(removed['links_between_contacts_and_members'], 'link')} between contacts and members",
+        many(removed["stored_deliveries"], "stored delivery", "stored deliveries"),
+    ]
+    if removed.get("previews"):
+        parts.append(many(removed["previews"], "preview"))
+    if removed.get("first_syncs"):
+        parts.append(many(removed["first_syncs"], "record of a first sync", "records of first syncs"))
+    if removed.get("batches"):
+        parts.append(many(removed["batches"], "batch under way", "batches under way"))
+    return ", ".join(parts)
+
+
+def many(count: int, one: str, several: str | None = None) -> str:
+    """Return a count with its noun: `1 contact`, `2 contacts`."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"

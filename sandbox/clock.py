@@ -8,13 +8,16 @@ from functools import lru_cache
 
 @dataclass(slots=True)
 class Clock:
-    """Wall time plus an offset, so that a test can move Mailchimp's clock without waiting."""
+    """Wall time plus an offset, so that a test can move Mailchimp's clock without waiting; or one that stands
+    still, so that what happens is the same in every run."""
 
     offset_seconds: float = 0.0
+    stands_at_seconds: float | None = None
 
     def now_seconds(self) -> float:
         """Seconds since 1970, fractions included."""
-        return time.time() + self.offset_seconds
+        now = time.time() if self.stands_at_seconds is None else self.stands_at_seconds
+        return now + self.offset_seconds
 
     def second(self) -> int:
         """The current whole second: Mailchimp's `last_changed` knows nothing finer."""

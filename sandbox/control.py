@@ -38,9 +38,13 @@ class ListHandle:
 class Control:
     """Prepares, breaks and watches one sandbox. A refused call raises httpx.HTTPStatusError."""
 
-    def __init__(self, url: str, timeout_seconds: float = 120.0) -> None:
+    def __init__(
+        self, url: str, timeout_seconds: float = 120.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=f"{self.url}/_control", timeout=timeout_seconds, trust_env=False)
+        self._http = httpx.Client(
+            base_url=f"{self.url}/_control", timeout=timeout_seconds, trust_env=False, transport=transport
+        )
 
     def __enter__(self) -> Control:
         return self
@@ -239,9 +243,11 @@ class Control:
         """Takes all faults away."""
         self._call("DELETE", "/faults")
 
-    def clock(self, offset_seconds: float) -> None:
-        """Moves Mailchimp's clock this far from the wall's."""
-        self._call("PUT", "/clock", {"offset_seconds": offset_seconds})
+    def clock(self, offset_seconds: float, *, stands_at_seconds: float | None = None) -> None:
+        """Moves Mailchimp's clock this far from the wall's, or from a time at which it stands still."""
+        self._call(
+            "PUT", "/clock", {"offset_seconds": offset_seconds, "stands_at_seconds": stands_at_seconds}
+        )
 
     def seed(self, seed: int) -> None:
         """Makes chance and ids repeatable from here on."""
@@ -254,10 +260,13 @@ class Control:
         found: list[Json] = self._call("GET", "/requests", params={"limit": limit, **wanted})["requests"]
         return found
 
-    def calls(self, account: str = "") -> dict[str, int]:
-        """Exact number of API calls by "METHOD template", whatever their status."""
+    def calls(self, account: str = "", *, batched: bool = True) -> dict[str, int]:
+        """Exact number of API calls by "METHOD template", whatever their status; with those that batches
+        carried, or without (`batched`)."""
         counts: dict[str, int] = {}
         for row in self._call("GET", "/requests", params={"limit": 0, "account": account})["counts"]:
+            if row["batched"] and not batched:
+                continue
             name = f"{row['method']} {row['template']}"
             counts[name] = counts.get(name, 0) + int(row["count"])
         return counts

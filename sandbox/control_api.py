@@ -198,9 +198,12 @@ def mend(world: World, _: Request, __: Body) -> Any:
 
 
 def set_clock(world: World, _: Request, body: Body) -> Any:
-    """Moves Mailchimp's clock by `offset_seconds` from the wall's."""
+    """Moves Mailchimp's clock by `offset_seconds` from the wall's, or from `stands_at_seconds`, where it then
+    stands still."""
+    stands = body.get("stands_at_seconds")
     world.clock.offset_seconds = float(body.get("offset_seconds", 0))
-    return {"offset_seconds": world.clock.offset_seconds}
+    world.clock.stands_at_seconds = None if stands is None else float(stands)
+    return {"offset_seconds": world.clock.offset_seconds, "stands_at_seconds": stands}
 
 
 def set_seed(world: World, _: Request, body: Body) -> Any:

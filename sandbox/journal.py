@@ -34,12 +34,12 @@ class Journal:
 
     def __init__(self) -> None:
         self._ring: deque[Seen] = deque(maxlen=KEPT)
-        self._counts: Counter[tuple[str, str, int, str]] = Counter()
+        self._counts: Counter[tuple[str, str, int, str, bool]] = Counter()
 
     def note(self, seen: Seen) -> None:
         """Remember a request."""
         self._ring.append(seen)
-        self._counts[seen.method, seen.template, seen.status, seen.account] += 1
+        self._counts[seen.method, seen.template, seen.status, seen.account, bool(seen.batch)] += 1
 
     def clear(self) -> None:
         """Forget everything, counts included."""
@@ -56,12 +56,13 @@ class Journal:
         return found[-limit:] if limit else []
 
     def counts(self, account: str = "") -> list[dict[str, Any]]:
-        """One row for each method, template and status, with its count."""
-        rows: Counter[tuple[str, str, int]] = Counter()
-        for (method, template, status, of), count in self._counts.items():
+        """One row for each method, template and status, with its count; what a batch carried is apart
+        (`batched`)."""
+        rows: Counter[tuple[str, str, int, bool]] = Counter()
+        for (method, template, status, of, batched), count in self._counts.items():
             if not account or of == account:
-                rows[method, template, status] += count
+                rows[method, template, status, batched] += count
         return [
-            {"method": method, "template": template, "status": status, "count": count}
-            for (method, template, status), count in sorted(rows.items())
+            {"method": method, "template": template, "status": status, "batched": batched, "count": count}
+            for (method, template, status, batched), count in sorted(rows.items())
         ]

@@ -72,7 +72,7 @@ class World:
         )
 
     def reset(self) -> None:
-        """Empties everything: accounts, faults, logs and the clock's offset."""
+        """Empties everything: accounts, faults, logs, and what was done to the clock."""
         for account in self.accounts.values():
             for batch in account.batches.by_id.values():
                 batch.stopped = True
@@ -83,7 +83,7 @@ class World:
         self.courier.abandon()
         self.courier.clear()
         self.mend()
-        self.clock.offset_seconds = 0.0
+        self.clock.offset_seconds, self.clock.stands_at_seconds = 0.0, None
         self.dirty = True
 
     def mend(self) -> None:

@@ -7,13 +7,16 @@ from collections.abc import Callable
 
 import dramatiq
 
-from processor.broker import CHECK, PROCESS, PUSH, QUEUE, SWEEP, UNINSTALL
+from processor.broker import CHECK, COLLECT, ERASE, PREVIEW, PROCESS, PUSH, QUEUE, SWEEP, UNINSTALL
 from processor.doctor import answer
+from processor.erase import finish as finish_erasing
 from processor.errors import StoreDown
 from processor.kit import Kit
 from processor.log import say
+from processor.preview import carry_out
 from processor.process import process
 from processor.push import push
+from processor.push.collect import collect
 from processor.sweep import sweep
 from processor.uninstall import finish
 
@@ -24,8 +27,11 @@ Verb = Callable[[Kit, str], object]
 VERBS: dict[str, Verb] = {
     PROCESS: process,
     PUSH: push,
+    COLLECT: collect,
     SWEEP: sweep,
     UNINSTALL: finish,
+    ERASE: finish_erasing,
+    PREVIEW: carry_out,
     CHECK: answer,
 }
 

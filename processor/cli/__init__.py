@@ -5,10 +5,13 @@ from __future__ import annotations
 import click
 
 from processor.cli.connections import connections
+from processor.cli.contact import contact
 from processor.cli.demo import demo
 from processor.cli.events import events, replay
 from processor.cli.keys import keys
+from processor.cli.preview import preview
 from processor.cli.run import doctor, migrate, sandbox, up
+from processor.cli.sync import sync
 
 __all__ = ["main"]
 
@@ -22,5 +25,18 @@ def main() -> None:
     """
 
 
-for command in (demo, up, sandbox, migrate, doctor, keys, connections, events, replay):
+for command in (
+    demo,
+    up,
+    sandbox,
+    migrate,
+    doctor,
+    keys,
+    connections,
+    contact,
+    preview,
+    sync,
+    events,
+    replay,
+):
     main.add_command(command)

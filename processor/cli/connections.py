@@ -10,6 +10,9 @@ from processor import connect, report
 from processor import uninstall as uninstalling
 from processor.cli.common import epilog, json_option, print_json, print_table, working_house
 from processor.cli.members import contacts, retry
+from processor.cli.portal import portal_link
+from processor.cli.setup import audiences, fields, set_up
+from processor.cli.sync import pause, resume
 from processor.domain.plan import MemberState
 from processor.uninstall import receipt_json, receipt_lines
 
@@ -21,11 +24,14 @@ COLUMNS = ["id", "account", "state", "audience", "mailchimp", "problem", "waitin
     epilog=epilog(
         "bothways connections\n"
         "bothways connections link acme             # a link to connect Mailchimp, once, within 15 minutes\n"
+        "bothways connections portal-link acme      # a link into the customer's own pages\n"
         "bothways connections audiences con_…       # which audiences the login may see\n"
-        "bothways connections choose con_… a1b2c3d4e5\n"
+        "bothways connections fields con_… a1b2c3d4e5   # what there is to map\n"
+        "bothways connections setup con_… a1b2c3d4e5    # choose it; begins nothing\n"
         "bothways connections show con_… --json\n"
         "bothways connections contacts con_…        # who is failing or left out, why, and what to do\n"
         "bothways connections retry con_… 42        # try a contact again; without one, all that fail\n"
+        "bothways connections pause con_…           # and resume con_… [--accept]\n"
         "bothways connections remove con_…          # undo the installation, with a receipt"
     ),
 )
@@ -81,6 +87,12 @@ def show(connection_id: str, as_json: bool) -> None:
 
 connections.add_command(contacts)
 connections.add_command(retry)
+connections.add_command(portal_link)
+connections.add_command(pause)
+connections.add_command(resume)
+connections.add_command(audiences)
+connections.add_command(fields)
+connections.add_command(set_up)
 
 
 @connections.command("link")
@@ -89,32 +101,6 @@ def link(account: str) -> None:
     """Print a link that connects Mailchimp for ACCOUNT: for one browser, once, within 15 minutes."""
     with working_house() as house:
         click.echo(connect.make_link(house.kit, account))
-
-
-@connections.command("audiences")
-@click.argument("connection_id")
-@json_option
-def audiences(connection_id: str, as_json: bool) -> None:
-    """List the audiences that the connected login may see."""
-    with working_house() as house:
-        rows = [
-            {"id": a.id, "name": a.name, "members": a.member_count}
-            for a in connect.audiences(house.kit, connection_id)
-        ]
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(rows, ["id", "name", "members"], "This Mailchimp account has no audience yet.")
-
-
-@connections.command("choose")
-@click.argument("connection_id")
-@click.argument("audience_id")
-def choose(connection_id: str, audience_id: str) -> None:
-    """Keep the connection in step with AUDIENCE_ID: register the webhook and begin the first sync."""
-    with working_house() as house:
-        row = connect.choose_audience(house.kit, connection_id, audience_id)
-    click.echo(f"{row.id} is now in step with “{row.audience_name}”; the first sync runs.")
 
 
 @connections.command("remove")

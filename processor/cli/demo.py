@@ -17,7 +17,7 @@ from processor.store import keys
 from processor.store.migrate import migrate
 
 WHERE = """
-Bothways runs at       {url}
+The customer's portal is at   {portal}   <- works once, for 15 minutes
 The sandbox's Mailchimp is at   {sandbox}   <- play the marketer there; its switch "Break Mailchimp" too
 The REST API's key is in   {key_file}
 The log is in   {log}
@@ -25,6 +25,7 @@ The log is in   {log}
 To look inside from a second terminal:
   export PATH="$PWD/.venv/bin:$PATH" {env}
   bothways connections
+  bothways connections portal-link {account}   # the portal once more
   bothways events
   bothways replay --status dead --status retrying
 Stop with Ctrl+C; the data stays, and the next `bothways demo` goes on with it.
@@ -35,6 +36,12 @@ EXAMPLES = """
 bothways demo
 bothways demo --port 9000 --sandbox-port 9001
 bothways demo --rounds 4
+bothways demo --by-hand
+"""
+
+BY_HAND = """
+Open the portal (the first address above), press "Connect Mailchimp", allow access, choose the audience,
+look at the preview and start the first sync. The demo goes on when you have.
 """
 
 
@@ -46,11 +53,12 @@ bothways demo --rounds 4
     help="Where both keep their data; it survives a restart.",
 )  # fmt: skip
 @click.option("--rounds", type=int, help="End after so many changes instead of going on until Ctrl+C.")
-def demo(port: int, sandbox_port: int, data_dir: Path, rounds: int | None) -> None:
+@click.option("--by-hand", is_flag=True, help="Let me connect, preview and start in the portal myself.")
+def demo(port: int, sandbox_port: int, data_dir: Path, rounds: int | None, by_hand: bool) -> None:
     """Show contacts travelling both ways, beside a sandbox that plays Mailchimp.
 
-    An account is connected by the real OAuth calls; the platform has 200 contacts and the audience 150
-    members, 60 of them the same people.
+    An account is connected by the real OAuth calls, or by you; the platform has 200 contacts and the
+    audience 150 members, 60 of them the same people.
     """
     data_dir = data_dir.resolve()
     os.environ.update(stage.environment(data_dir, port, sandbox_port))
@@ -58,7 +66,7 @@ def demo(port: int, sandbox_port: int, data_dir: Path, rounds: int | None) -> No
         os.environ.pop(name, None)
     try:
         with told(), stage.processes(data_dir, port, sandbox_port), _client(data_dir, port) as api:
-            _run(api, data_dir, port, sandbox_port, rounds)
+            _run(api, data_dir, port, sandbox_port, rounds, by_hand=by_hand)
     except stage.DemoError as error:
         fail(Exit.FAILED, str(error), f"The log is in {data_dir / 'bothways.log'}.")
     except KeyboardInterrupt:
@@ -85,14 +93,22 @@ def _key(data_dir: Path) -> str:
     return path.read_text()
 
 
-def _run(api: httpx.Client, data_dir: Path, port: int, sandbox_port: int, rounds: int | None) -> None:
+def _run(
+    api: httpx.Client, data_dir: Path, port: int, sandbox_port: int, rounds: int | None, *, by_hand: bool
+) -> None:
     sandbox = f"http://127.0.0.1:{sandbox_port}"
     with httpx.Client(base_url=sandbox) as control:
         on = Stage(f"http://127.0.0.1:{port}", sandbox, api, control, data_dir / "bothways.log")
-        connection_id = stage.prepare(on)
+        audience = stage.fill(on)
         env = f"DATA_DIR={os.path.relpath(data_dir)} PORT={port} MAILCHIMP_LOGIN_URL={sandbox}"
         places = {"key_file": data_dir / "api.key", "log": on.log, "env": env}
-        click.echo(WHERE.format(url=on.url, sandbox=sandbox, **places))
+        portal = stage.portal_link(on)
+        click.echo(WHERE.format(portal=portal, sandbox=sandbox, account=stage.ACCOUNT, **places))
+        if by_hand:
+            _tell(BY_HAND)
+            connection_id = stage.install_by_hand(on)
+        else:
+            connection_id = stage.install(on, audience, _tell)
         list_id = str(on.get(f"/v1/connections/{connection_id}")["audience_id"])
         life.follow_first_sync(on, connection_id, list_id, _tell)
         life.live(on, list_id, _tell, rounds=rounds)

@@ -12,8 +12,10 @@ from processor.domain.catalogue import Retry, entry
 from processor.domain.contact import Contact, Member, MemberStatus, email_key
 from processor.domain.edit import carry_out
 from processor.domain.plan import MemberState, Plan
-from processor.domain.reconcile import reconcile
+from processor.domain.reconcile import parted, reconcile
+from processor.domain.way import heard_of
 from processor.store.members import MemberRow
+from processor.store.traces import ERASED
 
 OUTAGES = frozenset({"rate_limited", "mailchimp_down", "network"})
 """Why a push was put off that says nothing about the contact."""
@@ -22,15 +24,18 @@ OUTAGES = frozenset({"rate_limited", "mailchimp_down", "network"})
 def meet(table: Table, sighting: Sighting, claims: Mapping[int, str]) -> Outcome:
     """Reconcile one sighting on the table and return what came of it."""
     place, row = _row_of(table, sighting)
-    if row is None and sighting.member is None:
-        return Outcome(sighting, Verdict.UNKNOWN)
+    if row is None and (sighting.member is None or sighting.row_id is not None):
+        return Outcome(sighting, Verdict.UNKNOWN)  # or not known any more
+    if _is_being_erased(table, row, sighting.member):
+        return Outcome(sighting, Verdict.STALE)
     if row is not None:
         verdict = _other(row, sighting) or _too_old(row, sighting) or _taken(table, row, sighting)
         if verdict:
             return Outcome(sighting, verdict, row, contact=table.contact(row.contact_id))
     before = _adopt(table, row or MemberRow(table.connection.id), sighting)
     row, contact = _link(table, before, sighting.member)
-    plan = reconcile(row.base, contact, sighting.member, table.policy)
+    base = heard_of(row.base, sighting.way or row.way, sighting.member, table.policy, table.now)
+    plan = reconcile(base, contact, sighting.member, table.policy)
     written, what = _write_down(table, row, contact, plan, sighting.member)
     if written is not None:
         row = replace(row, contact_id=written.id)
@@ -54,6 +59,14 @@ def _row_of(table: Table, sighting: Sighting) -> tuple[int | None, MemberRow | N
     return (place, row) if row is not None else table.rows.expected(email_key(member.email))
 
 
+def _is_being_erased(table: Table, row: MemberRow | None, member: Member | None) -> bool:
+    """Whether a mark keeps this member out until they are deleted in Mailchimp too."""
+    marked = row
+    if member is not None and (row is None or row.reason != ERASED):
+        _, marked = table.rows.find(("contact", member.contact_id), ("hash", member.id))
+    return marked is not None and marked.reason == ERASED
+
+
 def _other(row: MemberRow, sighting: Sighting) -> Verdict | None:
     """An address, and the hash made of it, pass from one person to the next; a contact id does not."""
     member = sighting.member
@@ -65,7 +78,8 @@ def _other(row: MemberRow, sighting: Sighting) -> Verdict | None:
 
 def _too_old(row: MemberRow, sighting: Sighting) -> Verdict | None:
     member = sighting.member
-    if member is None and sighting.seen is not None and sighting.seen[0] != row.seen_digest:
+    may_be_old = member is None or sighting.recalled
+    if may_be_old and sighting.seen is not None and sighting.seen[0] != row.seen_digest:
         return Verdict.AGAIN
     if member is None or member.last_changed is None or row.seen_at is None:
         return None
@@ -85,9 +99,44 @@ def _taken(table: Table, row: MemberRow, sighting: Sighting) -> Verdict | None:
     if member is None or sighting.row_id is None or member.contact_id is None:
         return None
     _, rival = table.rows.find(("contact", member.contact_id))
+    if rival is None:
+        # Whom a push has just added is known by the address alone: the answer names no contact id.
+        _, rival = table.rows.find(("hash", member.id))
+        if rival is not None and (rival.mailchimp_contact_id or rival.status is MemberStatus.DELETED):
+            return None
     if rival is None or rival.id == row.id or rival.contact_id is None:
         return None
-    return Verdict.TAKEN
+    return None if _hand_over(table, row, rival, member) else Verdict.TAKEN
+
+
+def _hand_over(table: Table, row: MemberRow, rival: MemberRow, member: Member) -> bool:
+    """Let a member go to the contact who has its address now, from one who has it no more and cannot take the
+    member along: without it, what this contact says, an opt-out even, would never reach them.
+
+    The two are a first meeting, which is the careful one. The other contact begins anew, with what it takes
+    along. Returns False where the address is still the other's, or on its way to be left.
+    """
+    mine, other = table.contact(row.contact_id), table.contact(rival.contact_id)
+    address = email_key(member.email)
+    if mine is None or email_key(mine.email or "") != address or rival.claim is not None:
+        return False
+    if other is not None and (
+        email_key(other.email or "") == address or (other.email and not _is_stuck(rival))
+    ):
+        return False
+    place, _ = table.rows.find(("id", rival.id))
+    if place is None:
+        return False
+    table.rows.drop(place)
+    if other is not None:
+        base = parted(rival.base, rival.status)
+        anew = MemberRow(table.connection.id, contact_id=other.id, base=base, due_at=table.now)
+        table.rows.put(anew)
+    return True
+
+
+def _is_stuck(row: MemberRow) -> bool:
+    return row.state is MemberState.FAILING and row.reason == "email_taken"
 
 
 def _adopt(table: Table, row: MemberRow, sighting: Sighting) -> MemberRow:
@@ -100,7 +149,9 @@ def _adopt(table: Table, row: MemberRow, sighting: Sighting) -> MemberRow:
     if place is None or other is None or other.id == row.id or other.contact_id is not None:
         return row
     table.rows.drop(place)
-    return replace(row, base=other.base, seen_at=other.seen_at, seen_digest=other.seen_digest)
+    return replace(
+        row, base=other.base, seen_at=other.seen_at, seen_digest=other.seen_digest, theirs=other.theirs
+    )
 
 
 def _link(table: Table, row: MemberRow, member: Member | None) -> tuple[MemberRow, Contact | None]:
@@ -193,7 +244,7 @@ def _is_waiting_for_a_fix(row: MemberRow, contact: Contact | None) -> bool:
 def _seen(row: MemberRow, member: Member | None) -> MemberRow:
     if member is None:
         was_there = row.mailchimp_contact_id is not None or row.member_id is not None
-        return replace(row, status=MemberStatus.DELETED) if was_there else row
+        return replace(row, status=MemberStatus.DELETED, theirs=None) if was_there else row
     return replace(
         row,
         member_id=member.id,
@@ -202,4 +253,5 @@ def _seen(row: MemberRow, member: Member | None) -> MemberRow:
         status=member.status,
         seen_at=member.last_changed or row.seen_at,
         seen_digest=digest(member),
+        theirs=member,
     )

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from processor.domain.contact import Contact, Member
 from processor.domain.plan import Plan
+from processor.domain.way import OnItsWay
 from processor.store.members import MemberRow
 
 
@@ -25,9 +26,14 @@ class Sighting:
     member: Member | None
     row_id: int | None = None
     sure: bool = False
+    way: OnItsWay | None = None
+    """What was just sent to the member, where this is the answer to it."""
     seen: tuple[str | None] | None = None
-    """For "nothing was there": what the row's newest view was when it was asked. Where another was seen
-    since, the answer is too old to be believed."""
+    """For "nothing was there", and for what was recalled: what the row's newest view was when it was asked.
+    Where another was seen since, the answer is too old to be believed."""
+    recalled: bool = False
+    """Whether nobody looked just now: this is the last view, of a member who is known not to have changed
+    since. Such a view is good enough for fields, not for anybody's consent."""
 
 
 class Verdict(StrEnum):

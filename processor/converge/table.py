@@ -23,6 +23,7 @@ class Rows:
         self._by_place: dict[int, MemberRow] = {}
         self._place: dict[tuple[str, object], int] = {}
         self._dirty: set[int] = set()
+        self._stored: dict[int, MemberRow] = {}
         self._dropped: list[int] = []
         self._expected: dict[str, int] = {}
 
@@ -45,6 +46,8 @@ class Rows:
         self._by_place[place] = row
         if dirty:
             self._dirty.add(place)
+        else:
+            self._stored[row.id] = row
         for name in _names(row):
             self._place[name] = place
         return place
@@ -76,6 +79,13 @@ class Rows:
 
     def changed(self) -> list[MemberRow]:
         """The rows that the database holds otherwise, in the order of their ids."""
+        return [row for row in self._written() if row != self._stored.get(row.id)]
+
+    def met(self) -> list[int]:
+        """The ids of the rows that were met as the database holds them."""
+        return [row.id for row in self._written() if row == self._stored.get(row.id)]
+
+    def _written(self) -> list[MemberRow]:
         rows = (self._by_place[place] for place in self._dirty)
         return sorted((row for row in rows if row.id), key=lambda row: row.id)
 
@@ -106,28 +116,29 @@ class Table:
         self._stored: set[str] = set()
         self._dirty: set[str] = set()
 
-    def lay(self, c: Connection, sightings: Sequence[Sighting]) -> None:
-        """Find and lock every row that the sightings may concern, contacts before members."""
+    def lay(self, c: Connection, sightings: Sequence[Sighting], *, hold: bool = True) -> None:
+        """Find every row that the sightings may concern and lock them, contacts before members; without
+        `hold` they are only read. Raises Conflict when one was linked anew in between."""
         known = _find_rows(c, self.connection.id, sightings)
         addresses = sorted({email_key(a) for a in _addresses(sightings)})
         self._candidates, expecting = _contacts_without_member(c, self.connection, addresses)
-        known |= {row.id: row.contact_id for row in expecting.values()}
+        known |= expecting
         wanted = {contact_id for contact_id in known.values() if contact_id}
         wanted |= set(self._candidates.values())
         wanted |= {own_id(s.member) for s in sightings if s.member}
-        for held in contacts.lock(c, self.connection.account_id, sorted(wanted)).values():
+        for held in contacts.lock(c, self.connection.account_id, sorted(wanted), hold=hold).values():
             self._contacts[held.contact.id] = held.contact
             self._stored.add(held.contact.id)
             if held.is_deleted:
                 self._deleted.add(held.contact.id)
-        for row in members.lock(c, known).values():
+        for row in members.lock(c, known, hold=hold).values():
             if row.contact_id is not None and row.contact_id not in self._contacts:
                 raise Conflict("the member was linked with a contact meanwhile")  # read again
             self.rows.put(row, dirty=False)
-        for address, row in expecting.items():
-            place, locked = self.rows.find(("id", row.id))
-            if place is not None and locked is not None:
-                self.rows.expect(address, locked)
+        for row_id, contact_id in expecting.items():
+            place, locked = self.rows.find(("id", row_id))
+            if place is not None and locked is not None and contact_id in self._contacts:
+                self.rows.expect(email_key(self._contacts[contact_id].email or ""), locked)
 
     def contact(self, contact_id: str | None) -> Contact | None:
         """The living contact with this id."""
@@ -158,6 +169,7 @@ class Table:
         members.delete_many(c, self.rows.dropped())  # first: the row that takes over has its names
         members.insert_many(c, self.rows.new(), self.now)
         members.update_many(c, self.rows.changed(), self.now)
+        members.touch(c, self.rows.met(), self.now)
         changes.append(c, self.connection.account_id, self.feed)
 
     def tell(self, edit: Edit, why: dict[str, Any]) -> None:
@@ -191,34 +203,31 @@ def _addresses(sightings: Iterable[Sighting]) -> Iterable[str]:
 
 def _find_rows(c: Connection, connection_id: str, sightings: Sequence[Sighting]) -> dict[int, str | None]:
     """Return the ids of the rows in question with the contacts that they are linked with; not locked yet."""
-    found = members.by_views(
+    return members.links(
         c,
         connection_id,
         mailchimp_contact_ids=[s.member.contact_id for s in sightings if s.member and s.member.contact_id],
         member_ids=[s.member.id for s in sightings if s.member],
         email_keys=[email_key(a) for a in _addresses(sightings)],
+        row_ids=[s.row_id for s in sightings if s.row_id is not None],
     )
-    links = {row.id: row.contact_id for row in found}
-    missing = {s.row_id for s in sightings if s.row_id is not None} - links.keys()
-    return links | {row.id: row.contact_id for row in members.get_many(c, missing)}
 
 
 def _contacts_without_member(
     c: Connection, connection: ConnectionRow, addresses: Sequence[str]
-) -> tuple[dict[str, str], dict[str, MemberRow]]:
-    """Return, by address, the contacts that no member was seen for: those without a row, and the rows of
-    those that are on their way up. The webhook of a member whom a push has just added may come before
-    the answer to that push."""
+) -> tuple[dict[str, str], dict[int, str]]:
+    """Return the contacts that no member was seen for: by address those without a row, and by the number of
+    their rows those that are on their way up. The webhook of a member whom a push has just added may come
+    before the answer to that push."""
     by_address = contacts.find_by_email_keys(c, connection.account_id, addresses)
     ids = [contact.id for found in by_address.values() for contact in found]
-    rows = members.by_contact_ids(c, connection.id, ids)
+    rows = members.rows_of_contacts(c, connection.id, ids)
     free: dict[str, str] = {}
-    expecting: dict[str, MemberRow] = {}
+    expecting: dict[str, tuple[int, str]] = {}
     for address, found in by_address.items():
         for contact in found:
-            row = rows.get(contact.id)
-            if row is None:
+            if contact.id not in rows:
                 free.setdefault(address, contact.id)
-            elif _is_nobodys(row):
-                expecting.setdefault(address, row)
-    return free, expecting
+            elif not rows[contact.id][1]:
+                expecting.setdefault(address, (rows[contact.id][0], contact.id))
+    return free, dict(expecting.values())

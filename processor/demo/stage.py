@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,19 +145,67 @@ def _wait(started: list[subprocess.Popen[bytes]], urls: list[str]) -> None:
             time.sleep(0.1)
 
 
-def prepare(stage: Stage) -> str:
-    """Fill and connect both sides, or go on where an earlier run stopped. Returns the connection's id."""
+def fill(stage: Stage) -> str:
+    """Put the people on both sides, unless an earlier run has. Returns the sandbox's audience."""
     audience = _mailchimp_side(stage)
-    known = stage.get(f"/v1/accounts/{ACCOUNT}/connections")["connections"]
-    if not known:
+    if connection(stage) is None:  # contacts that are there already are not changed by this
         batch = list(people.contacts())
         stage.send("POST", f"/v1/accounts/{ACCOUNT}/contacts/batch", {"contacts": batch})
+    return audience
+
+
+def portal_link(stage: Stage) -> str:
+    """Return a link that opens the customer's portal once."""
+    return str(stage.send("POST", f"/v1/accounts/{ACCOUNT}/portal-links", {})["url"])
+
+
+def connection(stage: Stage) -> dict[str, Any] | None:
+    """Return the demo's connection, None while there is none that was not removed."""
+    listed = stage.get(f"/v1/accounts/{ACCOUNT}/connections")["connections"]
+    return next((one for one in listed if one["state"] not in {"removing", "removed"}), None)
+
+
+def install(stage: Stage, audience: str, tell: Callable[[str], None]) -> str:
+    """Connect the account as a customer does, preview and begin the first sync, or go on where an earlier run
+    stopped. Returns the connection's id."""
+    if connection(stage) is None:
         _connect(stage)
-        known = stage.get(f"/v1/accounts/{ACCOUNT}/connections")["connections"]
-    connection_id: str = known[0]["id"]
-    if known[0]["state"] == "setup":
+    known = connection(stage)
+    if known is None:
+        raise DemoError("The account could not be connected.")
+    connection_id: str = known["id"]
+    if known["state"] in {"setup", "previewing"}:
         stage.send("PATCH", f"/v1/connections/{connection_id}", {"audience_id": audience})
+        _preview(stage, connection_id, tell)
+        stage.send("POST", f"/v1/connections/{connection_id}/sync", {})
     return connection_id
+
+
+def _preview(stage: Stage, connection_id: str, tell: Callable[[str], None]) -> None:
+    """Show what the sync will change, before it changes anything."""
+    stage.send("POST", f"/v1/connections/{connection_id}/preview", {})
+    deadline = time.monotonic() + START_SECONDS
+    while (seen := stage.get(f"/v1/connections/{connection_id}/preview"))["state"] != "done":
+        if seen["state"] == "failed" or time.monotonic() > deadline:
+            raise DemoError("The preview could not be made.")
+        time.sleep(0.2)
+    tell("What the first sync will do (nothing has been changed yet):")
+    for where, lines in BALANCE.items():
+        for line in seen[lines]:
+            tell(f"  {where:<14} {line['count']:>4}  {line['title']}")
+
+
+BALANCE = {"in Mailchimp": "to_mailchimp", "here": "to_platform", "left alone": "left_alone"}
+
+
+def install_by_hand(stage: Stage) -> str:
+    """Wait until a person has connected the account and begun the first sync in the portal. Returns the
+    connection's id. Raises KeyboardInterrupt when they give it up."""
+    while True:
+        known = connection(stage)
+        if known is not None and known["state"] not in {"setup", "previewing"}:
+            return str(known["id"])
+        time.sleep(0.5)
 
 
 def _mailchimp_side(stage: Stage) -> str:
@@ -178,7 +226,8 @@ def _connect(stage: Stage) -> None:
     link = stage.send("POST", f"/v1/accounts/{ACCOUNT}/connect-links", {})["url"]
     account = stage.play("GET", "/accounts")["accounts"][0]["id"]
     with httpx.Client(follow_redirects=True, timeout=30) as browser:
-        page = browser.get(link)
+        address, _, token = link.partition("?link=")
+        page = browser.post(address, data={"link": token})
         answer = browser.post(page.url, data={"account": account, "answer": "allow"})
     if not answer.is_success:
         raise DemoError(f"The account could not be connected: {answer.status_code}.")

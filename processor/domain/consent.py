@@ -24,6 +24,9 @@ OUT_THERE = frozenset(
 )
 """Agreed statuses that mean the same: from here only a person's own new act leads back."""
 
+UNCONFIRMED = OUT_THERE | {MemberStatus.PENDING}
+"""Agreed statuses from which a yes leads to being asked by Mailchimp, and to nothing more."""
+
 FROM_THERE = "mailchimp:"
 """How the source of a consent begins whose evidence is Mailchimp's record."""
 
@@ -73,6 +76,10 @@ class _Case:
         return is_new_act(self.base, self.ours)
 
     @property
+    def is_parted(self) -> bool:
+        return self.base is not None and self.base.parted
+
+    @property
     def changed_there(self) -> datetime | None:
         return self.theirs.last_changed if self.theirs else None
 
@@ -86,6 +93,8 @@ def decide(base: Base | None, ours: Consent | None, theirs: Member | None, polic
         return _without_contact(base, theirs, policy)
     case = _Case(base, ours, theirs, policy)
     if theirs is None:
+        if case.is_parted:
+            return _moved(case)
         return _absent(case) if case.agreed is None else _deleted_there(case)
     return _BY_STATUS[theirs.status](case)
 
@@ -124,10 +133,13 @@ def _take_down(
 
 def _send(case: _Case, status: MemberStatus) -> ConsentOutcome:
     # A first meeting remembers what was seen, so that a member who vanishes while the act is on its way
-    # counts as deleted and not as never seen.
+    # counts as deleted and not as never seen. An opt-out that was agreed about the member at another address
+    # must not look like one of this member, or their being subscribed would look like coming back.
+    is_first = case.agreed is None or (case.is_parted and status is MemberStatus.UNSUBSCRIBED)
+    seen = case.theirs.status if case.theirs else None
     return ConsentOutcome(
         status=status,
-        agreed_status=case.agreed or (case.theirs.status if case.theirs else None),
+        agreed_status=seen if is_first else case.agreed,
         agreed_at=case.agreed_at,
     )
 
@@ -147,12 +159,50 @@ def _absent(case: _Case) -> ConsentOutcome:
     if ours.status is ConsentStatus.PENDING and ours.has_evidence:
         return _create(case, MemberStatus.PENDING)
     if ours.status in OUT_HERE:
-        left = ours.status is ConsentStatus.UNSUBSCRIBED
-        why = Exclusion.UNSUBSCRIBED if left else Exclusion.CLEANED
-        return ConsentOutcome(agreed_at=case.agreed_at, exclusion=why)
+        return _left_out(case, _why_out(ours))
     if case.policy.without_consent is WithoutConsent.TRANSACTIONAL:
         return _create(case, MemberStatus.TRANSACTIONAL)
-    return ConsentOutcome(agreed_at=case.agreed_at, exclusion=Exclusion.NO_CONSENT)
+    if _is_vouched_for(case):
+        return _create(case, _asked_for(case))
+    return _left_out(case, Exclusion.NO_CONSENT)
+
+
+def _is_vouched_for(case: _Case) -> bool:
+    """Whether the customer's recorded word stands in for the evidence that is missing. It does for whom the
+    platform itself holds as subscribed; what another audience's record says is not the platform's word."""
+    policy, ours = case.policy, case.ours
+    is_stated = policy.without_consent is WithoutConsent.STATED and policy.statement is not None
+    from_there = (ours.source or "").startswith(FROM_THERE)
+    return (
+        is_stated
+        and ours.status is ConsentStatus.SUBSCRIBED
+        and not ours.has_evidence
+        and not from_there
+        # Whoever was met before, in whatever way, is not one whom Mailchimp has never seen.
+        and case.agreed_at is None
+    )
+
+
+def _moved(case: _Case) -> ConsentOutcome:
+    """Nobody is at the new address of a contact who had left, or had not confirmed, at the old one: a new
+    yes has Mailchimp ask them, and who was being asked is asked at the new address."""
+    ours = case.ours
+    if case.is_new_act:
+        return _create(case, MemberStatus.PENDING, agreed=case.agreed)
+    if ours.status in OUT_HERE:
+        return _left_out(case, _why_out(ours))
+    was_asked = case.agreed is MemberStatus.PENDING
+    if was_asked and ours.status is ConsentStatus.PENDING and ours.has_evidence:
+        return _create(case, MemberStatus.PENDING, agreed=case.agreed)
+    return _left_out(case, Exclusion.MOVED)
+
+
+def _why_out(ours: Consent) -> Exclusion:
+    return Exclusion.UNSUBSCRIBED if ours.status is ConsentStatus.UNSUBSCRIBED else Exclusion.CLEANED
+
+
+def _left_out(case: _Case, why: Exclusion) -> ConsentOutcome:
+    return ConsentOutcome(agreed_status=case.agreed, agreed_at=case.agreed_at, exclusion=why)
 
 
 def _deleted_there(case: _Case) -> ConsentOutcome:
@@ -210,8 +260,9 @@ def _pending(case: _Case) -> ConsentOutcome:
 def _transactional(case: _Case) -> ConsentOutcome:
     if not case.is_new_act:
         return _agree(case)
-    # Whoever had left is asked by Mailchimp, whatever an answer read out of turn may say of them.
-    return _send(case, MemberStatus.PENDING if case.agreed in OUT_THERE else _asked_for(case))
+    # Whoever had left, or has not confirmed, is asked by Mailchimp, whatever an answer read out of turn may
+    # say of them.
+    return _send(case, MemberStatus.PENDING if case.agreed in UNCONFIRMED else _asked_for(case))
 
 
 _BY_STATUS: Mapping[MemberStatus, Callable[[_Case], ConsentOutcome]] = {
@@ -231,7 +282,7 @@ def _asked_for(case: _Case) -> MemberStatus:
 def _is_after_theirs(case: _Case) -> bool:
     """The stricter side wins: where their leaving is news, only a yes that is provably later counts. Where
     both sides knew that they had left, the yes is the only news."""
-    if case.theirs is not None and case.agreed is case.theirs.status:
+    if case.theirs is not None and case.agreed is case.theirs.status and not case.is_parted:
         return True
     return case.ours.at is not None and case.changed_there is not None and case.ours.at > case.changed_there
 
@@ -239,6 +290,9 @@ def _is_after_theirs(case: _Case) -> bool:
 def _came_back(case: _Case) -> bool:
     """Whether a member whom both sides knew not to be subscribed subscribed through Mailchimp, and
     nothing here speaks against it. Being unsure means no."""
+    # What was agreed about a member at another address says nothing about this one.
+    if case.is_parted:
+        return False
     # Pending is agreed only with a contact who had not left: a contact who has left is news then.
     if case.agreed in {None, MemberStatus.SUBSCRIBED, MemberStatus.PENDING}:
         return False

@@ -100,6 +100,9 @@ class Base:
     tags: frozenset[str] = frozenset()
     consent_at: datetime | None = None
     """The `at` of the platform's consent that was agreed: a later one is a new act."""
+    parted: bool = False
+    """Whether `status` is that of a member whom the contact has parted from, at another address: nobody was
+    met at the contact's own address yet."""
 
 
 def email_key(email: str) -> str:

@@ -44,6 +44,13 @@ WORDS: Mapping[Exclusion, Words] = {
         "Nothing to do. If they agree anew, save that consent; Mailchimp then asks them to confirm.",
         None,
     ),
+    Exclusion.MOVED: Words(
+        "A new address, and no new consent",
+        "At the address before this one they had left or bounced in Mailchimp, or had not confirmed yet, so "
+        "the new one is not added by itself.",
+        "When they agree anew, save that consent; Mailchimp then asks them to confirm.",
+        None,
+    ),
     Exclusion.DELETED_HERE: Words(
         "Deleted on the platform",
         "They were deleted on the platform; what Mailchimp has of them is left as it is.",
@@ -54,6 +61,13 @@ WORDS: Mapping[Exclusion, Words] = {
         "In Mailchimp only",
         "They are in Mailchimp only: archived there, or not taken over because of the connection's settings.",
         "Nothing to do. A contact with the same address on the platform is linked with them by itself.",
+        None,
+    ),
+    Exclusion.ERASED: Words(
+        "Being erased",
+        "Somebody was erased on request. Nothing of them is left here but a mark, until Mailchimp has "
+        "deleted them too.",
+        "Nothing to do; we try until it is done.",
         None,
     ),
 }

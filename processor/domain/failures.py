@@ -58,7 +58,8 @@ _ABOUT_A_CONTACT = (
         Retry.AFTER_FIX,
         "The address bounces",
         "Mailchimp stopped mailing {email} because messages bounced.",
-        "Ask {name} for a new address and save it together with their consent; we will add it by ourselves.",
+        "Ask {name} for a new address and save it together with their consent; Mailchimp then asks them to "
+        "confirm.",
     ),
     Entry(
         "email_forgotten",
@@ -230,6 +231,15 @@ _ABOUT_A_CONNECTION = (
         "Choose an audience",
     ),
     Entry(
+        "brake",
+        Who.CUSTOMER,
+        Retry.AFTER_FIX,
+        "Stopped to ask you first",
+        "We stopped before changing very many contacts at once. {detail} Nothing more was changed.",
+        "If you expected this, press Go on. If not, leave it paused and look in Mailchimp first.",
+        "Go on",
+    ),
+    Entry(
         "webhook_gone",
         Who.US,
         Retry.BY_ITSELF,
@@ -244,6 +254,24 @@ _ABOUT_A_CONNECTION = (
         Retry.BY_ITSELF,
         "The webhook had been changed",
         "Mailchimp's webhook for {audience} no longer told us of every change. We have completed it.",
+        "Nothing to do.",
+    ),
+    Entry(
+        "webhook_doubled",
+        Who.US,
+        Retry.BY_ITSELF,
+        "The webhook was there twice",
+        "Mailchimp had two webhooks of ours for {audience}, and told us of everything twice. "
+        "We have taken one away.",
+        "Nothing to do.",
+    ),
+    Entry(
+        "webhook_unsigned",
+        Who.US,
+        Retry.BY_ITSELF,
+        "The webhook's signature could not be checked",
+        "Mailchimp's webhook for {audience} was signed in another way than we knew. We have set it up again, "
+        "and compare both sides to make up for what it missed.",
         "Nothing to do.",
     ),
     Entry(
@@ -303,6 +331,114 @@ _ABOUT_A_CONNECTION = (
         "Not a kind of photo that Mailchimp takes",
         "“{name}” is not a kind of file that Mailchimp takes as a photo.",
         "Save it as JPEG, PNG or GIF and push it again.",
+    ),
+)
+
+_BEFORE_A_SYNC = (
+    Entry(
+        "audience_missing",
+        Who.CUSTOMER,
+        Retry.AFTER_FIX,
+        "No audience is chosen yet",
+        "Before an audience is chosen there is nothing to keep in step with.",
+        "Choose the audience in Set-up.",
+    ),
+    Entry(
+        "audience_twice",
+        Who.CUSTOMER,
+        Retry.AFTER_FIX,
+        "The audience is connected twice",
+        "Another connection of yours keeps {audience} in step already. Two would do everything twice.",
+        "Disconnect one of the two, or choose another audience.",
+    ),
+    Entry(
+        "audience_shared",
+        Who.CUSTOMER,
+        Retry.NEVER,
+        "Somebody else keeps this audience in step, too",
+        "Another account on this platform is connected with {audience} as well. "
+        "What either of you changes there reaches the other.",
+        "If that is not meant, choose another audience.",
+    ),
+    Entry(
+        "field_unmapped",
+        Who.CUSTOMER,
+        Retry.AFTER_FIX,
+        "{field} is required and gets no value",
+        "{audience} requires {field}, and no field of the platform is mapped to it, "
+        "so Mailchimp would refuse everybody who is to be added.",
+        "Map a field to it in Set-up, or make it optional in Mailchimp.",
+    ),
+    Entry(
+        "field_default",
+        Who.CUSTOMER,
+        Retry.AFTER_FIX,
+        "{field} is required and not mapped",
+        "{audience} requires {field}, and no field of the platform is mapped to it. Mailchimp has a default "
+        "for it, “{value}”, which it may use for new contacts, or refuse them.",
+        "To be sure, map a field to it in Set-up, or make it optional in Mailchimp.",
+    ),
+    Entry(
+        "field_gone",
+        Who.CUSTOMER,
+        Retry.AFTER_FIX,
+        "{field} has no counterpart any more",
+        "{field} is mapped to “{value}”, which {audience} does not have: it was removed or renamed in "
+        "Mailchimp. Nothing is sent for it.",
+        "Open Set-up and map it anew, or leave it out.",
+    ),
+    Entry(
+        "field_changed",
+        Who.CUSTOMER,
+        Retry.AFTER_FIX,
+        "{field} was changed in Mailchimp",
+        "{field} in {audience} is not what it was when it was mapped, so values may be refused: {detail}.",
+        "Open Set-up, look at the field, and save.",
+    ),
+    Entry(
+        "gdpr_fields",
+        Who.CUSTOMER,
+        Retry.NEVER,
+        "The audience has GDPR fields",
+        "In {audience}, Mailchimp keeps for each contact which marketing permissions they gave. "
+        "We neither read nor change these, so whoever we add has none yet.",
+        "If your campaigns go only to contacts with a permission, ask for it by a Mailchimp form.",
+    ),
+    Entry(
+        "plan_grows",
+        Who.CUSTOMER,
+        Retry.NEVER,
+        "Mailchimp will count more contacts",
+        "Contacts who are added count towards your Mailchimp plan.",
+        "See in Mailchimp whether your plan allows this many: it may refuse the rest, or charge for more.",
+    ),
+    Entry(
+        "url_private",
+        Who.OPERATOR,
+        Retry.AFTER_FIX,
+        "Mailchimp cannot reach this installation",
+        "PUBLIC_URL is an address that only this machine or its own network knows, so Mailchimp could "
+        "neither check our webhook nor call it.",
+        "Set PUBLIC_URL to an https address on the internet.",
+    ),
+    Entry(
+        "url_silent",
+        Who.OPERATOR,
+        Retry.AFTER_FIX,
+        "Our own address did not answer",
+        "We called our own public address, and it did not answer. If Mailchimp cannot reach it either, "
+        "the first sync cannot begin.",
+        "Check PUBLIC_URL and the router; `bothways doctor` tests it. "
+        "If only calls from inside are blocked, go on.",
+    ),
+    Entry(
+        "webhooks_several",
+        Who.US,
+        Retry.BY_ITSELF,
+        "Several webhooks of ours",
+        "{audience} has several webhooks of ours, left by attempts that were cut short, "
+        "so each change would be told more than once.",
+        "Nothing to do; when the sync begins, one is kept.",
     ),
 )
 
@@ -395,5 +531,6 @@ _ABOUT_THE_SYSTEM = (
 )
 
 ENTRIES: Mapping[str, Entry] = {
-    found.code: found for found in (*_ABOUT_A_CONTACT, *_ABOUT_A_CONNECTION, *_ABOUT_THE_SYSTEM)
+    found.code: found
+    for found in (*_ABOUT_A_CONTACT, *_ABOUT_A_CONNECTION, *_BEFORE_A_SYNC, *_ABOUT_THE_SYSTEM)
 }

@@ -33,6 +33,7 @@ class AudienceField:
     required: bool = False
     choices: tuple[str, ...] = ()
     date_format: str | None = None
+    default_value: str = ""
 
 
 @dataclass(frozen=True, slots=True)

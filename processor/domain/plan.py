@@ -30,6 +30,9 @@ class Exclusion(StrEnum):
     DELETED_THERE = "deleted_there"
     DELETED_HERE = "deleted_here"
     NOT_IMPORTED = "not_imported"
+    ERASED = "erased"
+    """Never decided by reconciling: a mark keeps them out until they are deleted in Mailchimp too."""
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Winner(StrEnum):
@@ -21,6 +22,19 @@ class WithoutConsent(StrEnum):
     LEAVE_OUT = "leave_out"
     TRANSACTIONAL = "transactional"
     """Add as non-subscribed: known to Mailchimp (and billed), never mailed."""
+    STATED = "stated"
+    """Add those whom the platform holds as subscribed, on the customer's recorded word that they agreed."""
+
+
+class ConsentStatement(BaseModel):
+    """The customer's word, given at set-up, that contacts who are subscribed on the platform have agreed to
+    be written to: when, who said so, and the words that they put their name to."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    by: str
+    text: str
 
 
 class FieldKind(StrEnum):
@@ -60,6 +74,8 @@ class Policy(BaseModel):
     winner: Winner = Winner.NEWEST
     email_winner: Winner = Winner.NEWEST
     without_consent: WithoutConsent = WithoutConsent.LEAVE_OUT
+    statement: ConsentStatement | None = None
+    """The evidence for `WithoutConsent.STATED`; without it that counts as LEAVE_OUT."""
     double_opt_in: bool = False
     import_members: bool = True
     """Whether members whom the platform does not know become contacts."""
@@ -68,3 +84,7 @@ class Policy(BaseModel):
     unsubscribe_archived: bool = True
     """Whether somebody archived or deleted in Mailchimp counts as unsubscribed here."""
     sync_tags: bool = True
+    brake_share: float = Field(default=0.1, ge=0, le=1)
+    """The share of contacts that one sweep or sync may unsubscribe or change before it stops and asks."""
+    brake_from: int = Field(default=100, ge=0)
+    """Fewer contacts than this never stop it."""

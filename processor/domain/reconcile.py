@@ -125,6 +125,9 @@ def _elsewhere(base: Base | None, theirs: Member, email: MergedEmail, outcome: C
         up = MemberChange(status=outcome.status)
         return Plan(ContactChange(), up, agreed, MemberState.WAITING)
     conflicts = (email.conflict,) if email.conflict else ()
+    if theirs.status is MemberStatus.PENDING and base is not None and base.consent_at is not None:
+        # A yes that came with the new address is not spent on being asked at the old one.
+        agreed = replace(agreed, consent_at=base.consent_at)
     # What bounced was the old address, not the person.
     bounced = theirs.status is MemberStatus.CLEANED
     down = ContactChange(consent=None if bounced else outcome.consent)
@@ -138,6 +141,20 @@ def _agreed(base: Base, outcome: ConsentOutcome) -> Base:
     if base.status is MemberStatus.DELETED:
         return replace(base, fields={}, tags=frozenset())
     return base
+
+
+def parted(base: Base | None, seen: MemberStatus | None) -> Base | None:
+    """Return the base with which a contact starts at its new address (`Plan.relink`), None for a fresh start.
+
+    `base` is the one agreed with the member whom it parts from, `seen` that member's status when last seen.
+    Whoever had left or had not confirmed there takes that along: only a new act leads on, and only to being
+    asked by Mailchimp.
+    """
+    known = base.status if base else None
+    status = next((s for s in (seen, known) if s in consent.UNCONFIRMED), None)
+    if status is None:
+        return None
+    return Base(email=None, status=status, consent_at=base.consent_at if base else None, parted=True)
 
 
 def _without_address(base: Base | None, theirs: Member | None, outcome: ConsentOutcome) -> Plan:

@@ -67,7 +67,13 @@ def read_one(list_id: str) -> Request:
 def read_fields(list_id: str, offset: int) -> Request:
     """Ask for one page of merge fields."""
     fields = ",".join(
-        [*(f"merge_fields.{name}" for name in ("tag", "name", "type", "required", "options")), "total_items"]
+        [
+            *(
+                f"merge_fields.{name}"
+                for name in ("tag", "name", "type", "required", "default_value", "options")
+            ),
+            "total_items",
+        ]
     )
     params: dict[str, str | int] = {"fields": fields, "count": PAGE_LIMIT, "offset": offset}
     return Request("GET", "/lists/{list_id}/merge-fields", {"list_id": list_id}, params)
@@ -130,6 +136,7 @@ def _field(item: Mapping[str, Any]) -> AudienceField:
         required=item.get("required") is True,
         choices=tuple(c for c in choices if isinstance(c, str)) if isinstance(choices, list) else (),
         date_format=text(options.get("date_format")) or None,
+        default_value=text(item.get("default_value")),
     )
 
 

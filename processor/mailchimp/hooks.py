@@ -28,7 +28,8 @@ class Webhook:
     url: str = field(repr=False)
     events: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
-    signing_enabled: bool = False
+    signing_enabled: bool | None = None
+    """None where Mailchimp does not say."""
     signing_secret: str | None = field(default=None, repr=False)
 
     @property
@@ -66,7 +67,7 @@ def to_webhook(body: Mapping[str, Any]) -> Webhook:
         url=text(body.get("url")),
         events=_switched_on(body.get("events")),
         sources=_switched_on(body.get("sources")),
-        signing_enabled=body.get("signing_enabled") is True,
+        signing_enabled=said if isinstance(said := body.get("signing_enabled"), bool) else None,
         signing_secret=text(body.get("signing_secret")) or None,
     )
 

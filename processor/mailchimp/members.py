@@ -54,12 +54,14 @@ class NewMember:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Somebody who was not added: the address as it was sent, the catalogue's code, Mailchimp's own words."""
+    """Somebody who was not added: the address as it was sent, the catalogue's code, Mailchimp's own words,
+    and the merge field that they are about, where they are about one."""
 
     email: str
     code: str
     detail: str = ""
     error_code: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,14 +301,15 @@ def to_added(sent: Sequence[NewMember], body: Mapping[str, Any]) -> Added:
 
 def _refused(item: Mapping[str, Any], spelling: Mapping[str, str]) -> Refused:
     email, detail = text(item.get("email_address")), text(item.get("error"))
-    error_code = text(item.get("error_code"))
+    error_code, about = text(item.get("error_code")), text(item.get("field"))
     if error_code == "ERROR_CONTACT_EXISTS":
         code = "member_exists"
     else:
-        about = text(item.get("field"))
         field_errors = ((about, text(item.get("field_message"))),) if about else ()
         code = recognise(400, "Invalid Resource", detail, field_errors, True)
-    return Refused(spelling.get(email_key(email), email), code, detail, error_code)
+        if about:
+            detail = f"{about}: {text(item.get('field_message')) or detail}"
+    return Refused(spelling.get(email_key(email), email), code, detail, error_code, about)
 
 
 def _new(member: NewMember) -> dict[str, Any]:

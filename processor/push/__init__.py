@@ -1,50 +1,58 @@
-"""Sends the platform's changes up: claim what is due, look first, send, and read the answer back.
+"""Sends the platform's changes up: claim what is due, know how its members stand, send, and read the answers
+back.
 
-Looking before sending costs a call or a page, and is what keeps a change that the marketer made a moment
-ago from being overwritten unseen. New addresses go by batch subscribe without `update_existing`, so an
-address that exists is an error and is looked at, never re-subscribed by accident; existing members are
-patched, never put: with a stale hash a PUT creates (facts.md 4.2).
+New addresses go by batch subscribe without `update_existing`, so an address that exists is an error and is
+looked at, never re-subscribed by accident; existing members are patched, never put: with a stale hash a PUT
+creates (facts.md 4.2). Many changes that nobody waits for go in a batch (`push.batch`), whose results
+`push.collect` reads later. A few workers share one connection's work (`turn.places`); no two hold one row.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
+from processor import brake, first_sync
 from processor.broker import PUSH
-from processor.converge import Cause, Outcome, Sighting, Verdict, converge
-from processor.domain.connection import LIVE
-from processor.domain.contact import Contact
+from processor.converge import Outcome, Sighting, Verdict, converge
+from processor.converge.meet import OUTAGES
+from processor.domain.connection import LIVE, ConnectionState
+from processor.domain.contact import Contact, email_key
+from processor.domain.way import OnItsWay, on_its_way
 from processor.errors import MailchimpError, StoreDown
-from processor.halt import halt, is_halting
+from processor.halt import Stopped
 from processor.kit import Kit
 from processor.log import bind, say
-from processor.look import Enough, Question, look, look_again
+from processor.look import Enough, Question, look_again, look_up
 from processor.mailchimp.client import Mailchimp
-from processor.push.send import send_all
-from processor.push.settle import Done, hand_back, settle
-from processor.store import connections, contacts, members
+from processor.push import batch
+from processor.push.add import add_all
+from processor.push.hear import CAUSE
+from processor.push.know import know
+from processor.push.send import Sent, change_each, row_id_of
+from processor.push.settle import Done, conclude
+from processor.store import Connection, batches, connections, contacts, members
 from processor.store.connections import ConnectionRow
-from processor.store.members import MemberRow
-from processor.turn import turn
+from processor.store.members import MemberRow, Which
+from processor.store.sql import pieces
+from processor.turn import any_turn
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
-"""Members claimed at once: what one batch subscribe call takes (facts.md 4.7)."""
-
-CAUSE = Cause("push")
+BATCH = 1000
+"""Members claimed at once: what two batch subscribe calls take (facts.md 4.7), or one batch of changes."""
+TOGETHER = 500
+"""Members brought to agreement in one transaction."""
 
 
 def push(kit: Kit, connection_id: str) -> int:
     """Send one batch of the connection's due members up. Returns how many were claimed.
 
-    Safe to repeat and to run anywhere at once: only the holder of the connection's turn works. Rings
+    Safe to repeat and to run anywhere at once: only who holds one of the connection's few turns works. Rings
     again after a batch, so that other connections come in between.
     """
     kit.bell.answered(PUSH, connection_id)
-    with turn(kit, PUSH, connection_id) as mine, bind(connection=connection_id):
+    with any_turn(kit, PUSH, connection_id) as mine, bind(connection=connection_id):
         claimed = _one_batch(kit, connection_id) if mine else 0
     if claimed:
         kit.bell.ring(PUSH, [connection_id])
@@ -59,104 +67,176 @@ def _one_batch(kit: Kit, connection_id: str) -> int:
             connection = connections.get(c, connection_id)
             if connection is None or connection.state not in LIVE or connection.audience_id is None:
                 return 0  # kept until somebody lets the connection go on
-            lease = kit.settings.lease_seconds
-            rows = members.claim_due(
-                c, connection_id, limit=BATCH, now=now, lease_seconds=lease, worker=kit.worker
-            )
+            rows = _claim(kit, c, connection)
+            if not brake.may_go_up(kit, c, connection, rows):
+                members.hand_back(c, set(_claims(rows).values()), now)
+                return 0
             ids = [row.contact_id for row in rows if row.contact_id]
             known = contacts.get_many(c, connection.account_id, ids)
+        if len(rows) == BATCH:
+            kit.bell.ring(PUSH, [connection_id])  # there is more: another worker may join
         if rows:
-            done = _carry_up_all(kit, connection, rows, known, lambda: kit.enough(now))
-            _finish(kit, connection, rows, done)
+            is_stopped = Stopped(kit, connection_id)
+            _work(kit, connection, rows, known, lambda: kit.enough(now) or is_stopped())
     except StoreDown:
         kit.left_claims.extend(set(_claims(rows).values()))
         raise
     return len(rows)
 
 
-def _carry_up_all(
+def _claim(kit: Kit, c: Connection, connection: ConnectionRow) -> list[MemberRow]:
+    """Claim what may go now: while a first sync has not read the audience to its end, only who left; while
+    enough batches are under way, no further changes of fields."""
+    which: Which | None = None
+    if connection.state == ConnectionState.IMPORTING and connection.last_full_sweep_at is None:
+        which = Which.URGENT
+    elif len(batches.of_connection(c, connection.id)) >= batch.MOST_OPEN:
+        which = Which.PRESSING
+    return members.claim_due(
+        c,
+        connection.id,
+        limit=BATCH,
+        now=kit.now(),
+        lease_seconds=kit.settings.lease_seconds,
+        worker=kit.worker,
+        which=which,
+    )
+
+
+def _work(
     kit: Kit,
     connection: ConnectionRow,
     rows: Sequence[MemberRow],
-    known: dict[str, Contact],
+    known: Mapping[str, Contact],
     enough: Enough,
-) -> list[Done]:
+) -> None:
+    errand = _Errand(kit, connection, rows, known, enough)
     try:
-        return _carry_up(kit, connection, rows, known, enough)
+        errand.run()
     except StoreDown:
         raise  # not the members' fault
     except MailchimpError as error:
-        return [Done(row.id, error=error) for row in rows]
+        errand.fail(error)
     except Exception:
         logger.exception("a push failed")
-        return [Done(row.id, error=MailchimpError("internal")) for row in rows]
+        errand.fail(MailchimpError("internal"))
+    claims = {i: claim for i, claim in errand.claims.items() if i not in errand.held}
+    done = errand.done
+    conclude(kit, connection, claims, done)
+    failed = [d.error.code for d in done if d.error is not None]
+    say(logger, logging.INFO, "members pushed", members=len(done), failed=len(failed))
+    _tell(kit, connection, errand, failed)
 
 
-def _finish(kit: Kit, connection: ConnectionRow, rows: Sequence[MemberRow], done: Sequence[Done]) -> None:
-    halting = next((d.error for d in done if d.error is not None and is_halting(d.error)), None)
-    claims = _claims(rows)
-    if halting is not None:
-        halt(kit, connection.id, halting)
-        settle(kit, connection, claims, [d for d in done if d.error is None])
-        hand_back(kit, claims)
-        return
-    settle(kit, connection, claims, done)
-    hand_back(kit, claims)
-    failed = sum(d.error is not None for d in done)
-    say(logger, logging.INFO, "members pushed", members=len(done), failed=failed)
+def _tell(kit: Kit, connection: ConnectionRow, errand: _Errand, failed: Sequence[str]) -> None:
+    """Say what was done to whoever counts it."""
+    if failed and failed[0] in OUTAGES and len(failed) == len(errand.done):
+        first_sync.held(kit, connection.id, failed[0])
+    brake.gone_up(kit, connection.id, errand.left)
+    first_sync.sent(kit, connection.id, added_there=errand.added, changed_there=errand.changed)
 
 
-def _carry_up(
-    kit: Kit,
-    connection: ConnectionRow,
-    rows: Sequence[MemberRow],
-    known: dict[str, Contact],
-    enough: Enough,
-) -> list[Done]:
-    """Look at every member, send what is to be sent, and read the answers back. What was not begun when it
-    was `enough` is left out."""
-    mailchimp = kit.mailchimp(connection)
-    outcomes, done = _look_first(kit, mailchimp, connection, rows, known, enough)
-    to_send = [o for o in outcomes if o.plan is not None and not o.plan.up.is_empty]
-    done += [Done(o.row.id, relink=o.plan.relink) for o in outcomes if o.row and o.plan and o not in to_send]
-    sent = send_all(mailchimp, connection, to_send, enough)
-    done += [Done(s.row_id, error=s.error) for s in sent if s.error is not None]
-    answers = [Sighting(None, s.member, s.row_id, sure=True) for s in sent if s.error is None]
-    for outcome in converge(kit, connection, answers, CAUSE, claims=_claims(rows)):
-        done.append(_answered(outcome))
-    return done
+class _Errand:
+    """One push on its way: what it claimed, and what became of each. Who is neither in `done` nor in `held`
+    (by a batch) in the end is handed back."""
 
+    def __init__(
+        self,
+        kit: Kit,
+        connection: ConnectionRow,
+        rows: Sequence[MemberRow],
+        known: Mapping[str, Contact],
+        enough: Enough,
+    ) -> None:
+        self.kit, self.connection, self.rows, self.known, self.enough = kit, connection, rows, known, enough
+        self.claims = _claims(rows)
+        self.done: list[Done] = []
+        self.held: set[int] = set()
+        self.ways: dict[int, OnItsWay] = {}
+        self.added = self.changed = self.left = 0
 
-def _look_first(
-    kit: Kit,
-    mailchimp: Mailchimp,
-    connection: ConnectionRow,
-    rows: Sequence[MemberRow],
-    known: dict[str, Contact],
-    enough: Enough,
-) -> tuple[list[Outcome], list[Done]]:
-    audience = connection.audience_id or ""
-    questions, done = [], []
-    for row in rows:
-        contact = known.get(row.contact_id or "")
-        address = row.email_key or (contact.email if contact else None)
-        if address is None:
-            done.append(Done(row.id, no_address=True))
-        else:
-            questions.append(Question(address, row.id, row.mailchimp_contact_id, row.member_id))
-    looked = look(mailchimp, audience, questions, connection.watermark, enough)
-    claims = _claims(rows)
-    seen = {row.id: row.seen_digest for row in rows}
-    sightings = [replace(s, seen=(seen.get(s.row_id or 0),)) for s in looked.sightings]
-    outcomes = converge(kit, connection, sightings, CAUSE, claims=claims)
-    converge(kit, connection, looked.by_the_way, CAUSE)
-    unsure = {o.sighting.row_id for o in outcomes if o.verdict in {Verdict.AGAIN, Verdict.STALE}}
-    if unsure:
-        fresh = look_again(mailchimp, audience, [s for s in looked.sightings if s.row_id in unsure], enough)
-        outcomes = [o for o in outcomes if o.sighting.row_id not in unsure]
-        outcomes += converge(kit, connection, fresh, CAUSE, claims=claims)
-    done += [_answered(o) for o in outcomes if o.plan is None]
-    return [o for o in outcomes if o.plan is not None], done
+    def run(self) -> None:
+        """Know every member, send what is to be sent, and read the answers back."""
+        mailchimp = self.kit.mailchimp(self.connection)
+        outcomes = self._plans(mailchimp)
+        urgent: list[Outcome] = []
+        news: list[Outcome] = []
+        rest: list[Outcome] = []
+        for o in outcomes:
+            assert o.plan is not None
+            if o.plan.up.is_empty:
+                self.done.append(Done(row_id_of(o), relink=o.plan.relink))
+            else:
+                self.ways[row_id_of(o)] = on_its_way(o.plan.up, o.contact, self.kit.now())
+                (urgent if o.plan.up.is_urgent else news if o.plan.up.create else rest).append(o)
+        self.left += self._read_back(change_each(mailchimp, self.connection, urgent, self.enough))
+        self.added += self._read_back(add_all(mailchimp, self.connection, news, self.enough))
+        rest = self._in_batches(mailchimp, rest)
+        self.changed += self._read_back(change_each(mailchimp, self.connection, rest, self.enough))
+
+    def fail(self, error: MailchimpError) -> None:
+        """Everything that nothing became of yet failed for this."""
+        settled = {d.row_id for d in self.done} | self.held
+        self.done += [Done(row.id, error=error) for row in self.rows if row.id not in settled]
+
+    def _plans(self, mailchimp: Mailchimp) -> list[Outcome]:
+        found = know(self.kit, mailchimp, self.connection, self.rows, self.known, self.enough)
+        self.done += [Done(row_id, no_address=True) for row_id in found.nowhere]
+        outcomes = self._converge(found.sightings)
+        unsure = {o.sighting.row_id for o in outcomes if o.verdict in {Verdict.AGAIN, Verdict.STALE}}
+        if unsure:
+            again = [s for s in found.sightings if s.row_id in unsure]
+            fresh = look_again(mailchimp, self.connection.audience_id or "", again, self.enough)
+            outcomes = [o for o in outcomes if o.sighting.row_id not in unsure]
+            outcomes += self._converge(fresh)
+        outcomes = self._at_the_new_address(mailchimp, outcomes)
+        self.done += [_answered(o) for o in outcomes if o.plan is None]
+        return [o for o in outcomes if o.plan is not None]
+
+    def _at_the_new_address(self, mailchimp: Mailchimp, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Somebody who is to be added at another address than the one that was looked at: the old member is
+        gone, and nobody knows yet who is at the new address."""
+        checked: list[Outcome] = []
+        for outcome in outcomes:
+            address = (outcome.contact.email if outcome.contact else None) or ""
+            creates = outcome.plan is not None and outcome.plan.up.create is not None
+            if not creates or email_key(address) == email_key(outcome.sighting.address or ""):
+                checked.append(outcome)
+            elif not self.enough():
+                question = Question(address, outcome.sighting.row_id)
+                seen = look_up(mailchimp, self.connection.audience_id or "", question, sure=True)
+                checked += [outcome] if seen.member is None else self._converge([seen])
+        return checked
+
+    def _in_batches(self, mailchimp: Mailchimp, outcomes: list[Outcome]) -> list[Outcome]:
+        """Let a batch take what may go in one, where that is much. Returns what is left."""
+        may_go = [o for o in outcomes if batch.may_go(o)]
+        if len(may_go) < batch.MANY or self.enough():
+            return outcomes
+        started = batch.start(self.kit, mailchimp, self.connection, self.rows[0].claim or "", may_go)
+        self.held |= started.held
+        self.done += [Done(sent.row_id, error=sent.error) for sent in started.refused]
+        gone = {row_id_of(o) for o in may_go}
+        return [o for o in outcomes if row_id_of(o) not in gone]
+
+    def _read_back(self, sent: Sequence[Sent]) -> int:
+        """Bring the answers to agreement. Returns how many were taken as they were sent."""
+        failed = {s.row_id: Done(s.row_id, error=s.error) for s in sent if s.error is not None}
+        answers = [
+            Sighting(None, s.member, s.row_id, sure=True, way=self.ways.get(s.row_id))
+            for s in sent
+            if s.error is None or s.member is not None
+        ]
+        done = [_answered(o) for o in self._converge(answers)]
+        done = [d for d in done if d.row_id not in failed]
+        self.done += [*failed.values(), *done]
+        return sum(d.error is None and not d.unsettled for d in done)
+
+    def _converge(self, sightings: Sequence[Sighting]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for piece in pieces(sightings, TOGETHER):
+            outcomes += converge(self.kit, self.connection, piece, CAUSE, claims=self.claims)
+        return outcomes
 
 
 def _answered(outcome: Outcome) -> Done:
@@ -166,7 +246,10 @@ def _answered(outcome: Outcome) -> Done:
         return Done(row_id, error=MailchimpError("email_taken"))
     # Older than what a webhook has shown meanwhile: what that left to do is due already.
     still_differs = outcome.plan is not None and not outcome.plan.up.is_empty
-    return Done(row_id, unsettled=still_differs or outcome.verdict in {Verdict.STALE, Verdict.AGAIN})
+    # Whoever left before moving on parts from the member now.
+    relink = outcome.plan is not None and outcome.plan.relink
+    unsettled = still_differs or outcome.verdict in {Verdict.STALE, Verdict.AGAIN}
+    return Done(row_id, unsettled=unsettled, relink=relink)
 
 
 def _claims(rows: Sequence[MemberRow]) -> dict[int, str]:

@@ -1,4 +1,5 @@
-"""Sends what plans say: new members in one call, changes of existing ones each by its own."""
+"""Sends what plans say by calls of their own: new members 500 in one, changes of existing ones each by its
+own. Many changes that nobody waits for go in a batch instead (`push.batch`)."""
 
 from __future__ import annotations
 
@@ -8,48 +9,56 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from processor.converge import Outcome
-from processor.domain.contact import Member, MemberStatus, email_key
-from processor.domain.mapping import write
-from processor.domain.policy import Policy
+from processor.domain.connection import ConnectionState
+from processor.domain.contact import Member, MemberStatus
+from processor.domain.mapping import MemberFields, write
+from processor.domain.plan import MemberChange
 from processor.errors import Gone, MailchimpError
 from processor.mailchimp.client import Mailchimp
-from processor.mailchimp.members import NewMember
+from processor.push.refused import only_some_fields, without_refused
 from processor.store.connections import ConnectionRow
 
-AT_ONCE = 4
-"""Calls that one push makes at the same time: half of what the account's limit allows, so that looks for
-webhooks go on beside it."""
+AT_ONCE = 3
+"""Calls that one push makes at the same time: with a few pushes beside each other, not much more than what
+the account's limit allows, so that looks for webhooks are soon served between them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What became of one member's change: the member as Mailchimp answered (None: archived or gone,
-    look again), or the refusal."""
+    look again), or the refusal; both, where all but some fields were taken."""
 
     row_id: int
     member: Member | None = None
     error: MailchimpError | None = None
 
 
-def send_all(
-    mailchimp: Mailchimp,
-    connection: ConnectionRow,
-    outcomes: Sequence[Outcome],
-    enough: Callable[[], bool],
+def change_each(
+    mailchimp: Mailchimp, connection: ConnectionRow, outcomes: Sequence[Outcome], enough: Callable[[], bool]
 ) -> list[Sent]:
-    """Send every outcome's `plan.up`. Returns one Sent for each; refusals are in it, not raised. What has
-    not begun when it is `enough` is left out: it is to be handed back.
+    """Send changes of existing members, several at a time, who left first. Returns one Sent for each;
+    refusals are in it, not raised. What has not begun when it is `enough` is left out: it is to be handed
+    back. Safe to repeat: a change that is there already changes nothing."""
+    changes = sorted(outcomes, key=lambda o: not (o.plan and o.plan.up.is_urgent))
 
-    Repeating it is safe: an address that exists by now is refused as such, and a change that is there
-    already changes nothing.
-    """
-    policy = connection.policy
-    audience = connection.audience_id or ""
-    creates = [o for o in outcomes if o.plan and o.plan.up.create]
-    changes = [o for o in outcomes if o.plan and not o.plan.up.create]
-    changes.sort(key=lambda o: not (o.plan and o.plan.up.is_urgent))
-    sent = _add(mailchimp, audience, creates, policy)
-    return sent + _some_at_once(changes, lambda o: _change(mailchimp, audience, o, policy), enough)
+    def change(outcome: Outcome) -> Sent:
+        try:
+            member, error = _carry_out(mailchimp, connection, outcome)
+            return Sent(row_id_of(outcome), member, error)
+        except MailchimpError as error:
+            return Sent(row_id_of(outcome), error=error)
+
+    return _some_at_once(changes, change, enough)
+
+
+def row_id_of(outcome: Outcome) -> int:
+    """The number of the member's row."""
+    return outcome.row.id if outcome.row else 0
+
+
+def is_syncing(connection: ConnectionRow) -> bool:
+    """Whether tags are part of a first sync, so that no automation of the marketer's may start."""
+    return connection.state == ConnectionState.IMPORTING
 
 
 def _some_at_once(
@@ -84,95 +93,78 @@ def _some_at_once(
     return sent
 
 
-def _add(mailchimp: Mailchimp, audience: str, outcomes: Sequence[Outcome], policy: Policy) -> list[Sent]:
-    if not outcomes:
-        return []
-    new = [member for o in outcomes if (member := _new_member(o, policy)) is not None]
+def _carry_out(
+    mailchimp: Mailchimp, connection: ConnectionRow, outcome: Outcome
+) -> tuple[Member | None, MailchimpError | None]:
+    plan, member = outcome.plan, outcome.sighting.member
+    assert plan is not None
+    assert member is not None  # a change without `create` is of a member that was seen
+    audience, up = connection.audience_id or "", plan.up
+    if up.status not in {None, MemberStatus.UNSUBSCRIBED}:
+        now = _now(mailchimp, audience, member)
+        if now.status is not member.status or now.last_changed != member.last_changed:
+            return now, None  # all is decided anew
+    elif outcome.sighting.recalled and (up.archive or up.email):
+        now = _now(mailchimp, audience, member)
+        if (now.status, now.email) != (member.status, member.email):
+            return now, None
+    if up.archive:
+        mailchimp.archive(audience, member.id)
+        return mailchimp.member(audience, member.id), None
+    if up.status is not None:
+        # By itself, so that no field that is refused holds somebody's act back.
+        member = mailchimp.change_member(audience, member.id, status=up.status)
+    return _write(mailchimp, connection, member, up)
+
+
+def _now(mailchimp: Mailchimp, audience: str, member: Member) -> Member:
+    """Look once more before anybody is subscribed, asked, moved or archived: the look that the plan is made
+    of may be a batch old, and whoever left since stays out until all is decided anew."""
+    now = mailchimp.member(audience, member.id)
+    if now is None:
+        raise Gone("gone")
+    return now
+
+
+def _write(
+    mailchimp: Mailchimp, connection: ConnectionRow, member: Member, up: MemberChange
+) -> tuple[Member, MailchimpError | None]:
+    audience, error = connection.audience_id or "", None
+    if up.email or up.fields:
+        member, error = _patch(mailchimp, audience, member, up.email, write(up.fields, connection.policy))
+    if up.tags_added or up.tags_removed:
+        mailchimp.set_tags(
+            audience, member.id, up.tags_added, up.tags_removed, is_syncing=is_syncing(connection)
+        )
+        member = replace(member, tags=(member.tags | up.tags_added) - up.tags_removed)
+    return member, error
+
+
+def _patch(
+    mailchimp: Mailchimp, audience: str, member: Member, email: str | None, fields: MemberFields
+) -> tuple[Member, MailchimpError | None]:
+    """Patch; where single fields are refused, patch the rest, and say which ones were refused."""
+    error: MailchimpError | None = None
     try:
-        added = mailchimp.add_members(audience, new)
-    except MailchimpError as error:
-        return [Sent(_row_id(o), error=error) for o in outcomes]
-    there = {email_key(m.email): m for m in added.members}
-    refused = {email_key(r.email): r for r in added.refused}
-    sent = []
-    for outcome in outcomes:
-        key = email_key((outcome.contact and outcome.contact.email) or "")
-        refusal = refused.get(key)
-        if key in there:
-            sent.append(Sent(_row_id(outcome), there[key]))
-        elif refusal is not None:
-            sent.append(Sent(_row_id(outcome), error=MailchimpError(refusal.code, detail=refusal.detail)))
-        else:
-            # Facts.md 4.7: an opted-out address may be passed over in silence.
-            sent.append(Sent(_row_id(outcome), error=MailchimpError("member_exists")))
-    return sent
+        return _patched(mailchimp, audience, member, email, fields), None
+    except MailchimpError as refused:
+        error = only_some_fields(refused, fields)
+        if error is None:
+            raise
+    rest = without_refused(fields, error)
+    if email or rest.merge_fields or rest.interests or rest.language:
+        member = _patched(mailchimp, audience, member, email, rest)
+    return member, error
 
 
-def _new_member(outcome: Outcome, policy: Policy) -> NewMember | None:
-    plan, contact = outcome.plan, outcome.contact
-    if plan is None or contact is None or plan.up.create is None:
-        return None
-    fields = write(plan.up.fields, policy)
-    return NewMember(
-        email=contact.email or "",
-        status=plan.up.create,
+def _patched(
+    mailchimp: Mailchimp, audience: str, member: Member, email: str | None, fields: MemberFields
+) -> Member:
+    return mailchimp.change_member(
+        audience,
+        member.id,
+        email=email,
         merge_fields=fields.merge_fields,
         interests=fields.interests,
         language=fields.language,
-        tags=plan.up.tags_added,
     )
-
-
-def _change(mailchimp: Mailchimp, audience: str, outcome: Outcome, policy: Policy) -> Sent:
-    try:
-        return Sent(_row_id(outcome), _carry_out(mailchimp, audience, outcome, policy))
-    except MailchimpError as error:
-        return Sent(_row_id(outcome), error=error)
-
-
-def _carry_out(mailchimp: Mailchimp, audience: str, outcome: Outcome, policy: Policy) -> Member | None:
-    plan, member = outcome.plan, outcome.sighting.member
-    assert plan is not None
-    assert member is not None  # a change without `create` is of a member that was just looked at
-    up = plan.up
-    if up.archive:
-        mailchimp.archive(audience, member.id)
-        return mailchimp.member(audience, member.id)
-    if up.status is not None:
-        member, may_go_on = _act(mailchimp, audience, member, up.status)
-        if not may_go_on:
-            return member
-    fields = write(up.fields, policy)
-    if up.email or up.fields:
-        member = mailchimp.change_member(
-            audience,
-            member.id,
-            email=up.email,
-            merge_fields=fields.merge_fields,
-            interests=fields.interests,
-            language=fields.language,
-        )
-    if up.tags_added or up.tags_removed:
-        mailchimp.set_tags(audience, member.id, up.tags_added, up.tags_removed)
-        member = replace(member, tags=(member.tags | up.tags_added) - up.tags_removed)
-    return member
-
-
-def _act(mailchimp: Mailchimp, audience: str, member: Member, status: MemberStatus) -> tuple[Member, bool]:
-    """Send an act of consent by itself, so that no field that is refused holds it back. Returns the member
-    as they then are, and whether it was sent.
-
-    Before anybody is subscribed or asked, they are looked at once more: the look that the plan is made of
-    may be a batch old, and whoever left since stays out until all is decided anew.
-    """
-    if status is not MemberStatus.UNSUBSCRIBED:
-        now = mailchimp.member(audience, member.id)
-        if now is None:
-            raise Gone("gone")
-        if now.status is not member.status or now.last_changed != member.last_changed:
-            return now, False
-    return mailchimp.change_member(audience, member.id, status=status), True
-
-
-def _row_id(outcome: Outcome) -> int:
-    return outcome.row.id if outcome.row else 0

@@ -8,16 +8,15 @@ from datetime import datetime
 
 from processor.domain import retry
 from processor.domain.catalogue import Retry, entry
-from processor.domain.contact import Contact
+from processor.domain.contact import Contact, email_key
 from processor.domain.plan import Exclusion, MemberState
+from processor.domain.reconcile import parted
 from processor.errors import MailchimpError
+from processor.halt import halt, is_halting
 from processor.kit import Kit
 from processor.store import Connection, contacts, members
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
-
-LOOK_FIRST = frozenset({"member_exists"})
-"""Refusals that mean that our picture was old: the next look mends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,7 @@ class Done:
 
     `error` is Mailchimp's refusal. `unsettled` says that Mailchimp answered with something else than was
     sent. `relink` says that the contact parts from this member: its new address becomes one of its own.
+    `again` says that the refusal is of a kind that the next attempt, by a call of its own, takes care of.
     """
 
     row_id: int
@@ -33,6 +33,20 @@ class Done:
     unsettled: bool = False
     relink: bool = False
     no_address: bool = False
+    again: bool = False
+
+
+def conclude(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done: Sequence[Done]) -> None:
+    """Settle what was done and hand the rest of the claimed back; where a refusal means the connection, stop
+    it, and hand back everything that was refused. Safe to repeat. Raises StoreDown."""
+    halting = next((d.error for d in done if d.error is not None and is_halting(d.error)), None)
+    if halting is not None:
+        halt(kit, connection.id, halting)
+        done = [d for d in done if d.error is None]
+    settle(kit, connection, claims, done)
+    settled = {d.row_id for d in done}
+    if claims.keys() - settled:
+        hand_back(kit, claims)
 
 
 def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done: Sequence[Done]) -> None:
@@ -46,11 +60,59 @@ def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done:
         now = kit.now()
         known = _lock_contacts(c, connection, sorted(by_row))
         rows = [row for row in members.lock(c, by_row).values() if row.claim == claims[row.id]]
-        parting = [row.contact_id for row in rows if by_row[row.id].relink and row.contact_id]
+        stuck = _who_cannot_move(c, connection, rows, by_row, known)
+        by_row.update({row_id: Done(row_id, relink=True) for row_id in stuck})
+        parting = {row.contact_id: row for row in rows if by_row[row.id].relink and row.contact_id}
         members.settle(c, [_let_go(kit, row, by_row[row.id], known, now) for row in rows], now)
-        members.mark_due(c, [connection.id], parting, now)
+        _begin_anew(c, connection, parting, now)
 
     kit.store.write_retrying(in_one_transaction)
+
+
+def _who_cannot_move(
+    c: Connection,
+    connection: ConnectionRow,
+    rows: Sequence[MemberRow],
+    done: Mapping[int, Done],
+    known: Mapping[str, Contact],
+) -> set[int]:
+    """Return the rows whose member cannot go to its contact's new address, because the member there belongs
+    to a contact who has that address no more and cannot leave it either: two who swapped their addresses, or
+    one who was left without. They part from their members, and meet those at their addresses.
+    """
+    moving = {
+        email_key(contact.email or ""): row
+        for row in rows
+        if _is_taken(done.get(row.id)) and row.member_id and (contact := known.get(row.contact_id or ""))
+    }
+    rivals = members.by_views(c, connection.id, email_keys=moving.keys() - {""}) if moving else []
+    ids = [rival.contact_id for rival in rivals if rival.contact_id]
+    owners = contacts.get_many(c, connection.account_id, ids)
+    stuck = set()
+    for rival in rivals:
+        row, owner = moving[rival.email_key or ""], owners.get(rival.contact_id or "")
+        is_left = owner is None or not owner.email
+        leaves = owner is not None and email_key(owner.email or "") != rival.email_key
+        is_bound = _is_taken(done.get(rival.id)) or rival.reason == "email_taken"
+        if rival.id != row.id and rival.contact_id and (is_left or (leaves and is_bound)):
+            stuck.add(row.id)
+    return stuck
+
+
+def _is_taken(done: Done | None) -> bool:
+    return done is not None and done.error is not None and done.error.code == "email_taken"
+
+
+def _begin_anew(
+    c: Connection, connection: ConnectionRow, parting: Mapping[str, MemberRow], now: datetime
+) -> None:
+    """Give contacts that part from a member a row of their own, with what they take along (`parted`)."""
+    members.mark_due(c, [connection.id], list(parting), now)
+    begun = members.by_contact_ids(c, connection.id, list(parting))
+    held = members.lock(c, [row.id for row in begun.values()])
+    taken = {i: parted(row.base, row.status) for i, row in parting.items()}
+    anew = [replace(row, base=taken[row.contact_id or ""]) for row in held.values()]
+    members.update_many(c, [row for row in anew if row.base is not None], now)
 
 
 def hand_back(kit: Kit, claims: Mapping[int, str]) -> None:
@@ -70,7 +132,7 @@ def _let_go(kit: Kit, row: MemberRow, done: Done, known: Mapping[str, Contact], 
     if done.relink:
         return replace(row, contact_id=None, due_at=None, urgent=False, attempts=0)
     if done.error is not None:
-        return _refused(kit, row, done.error, now)
+        return _refused(kit, row, done.error, now, again=done.again)
     if done.unsettled:
         return _refused(kit, row, MailchimpError("unsettled"), now)
     if done.no_address:
@@ -78,7 +140,9 @@ def _let_go(kit: Kit, row: MemberRow, done: Done, known: Mapping[str, Contact], 
     return replace(row, due_at=None, urgent=False, attempts=0)
 
 
-def _refused(kit: Kit, row: MemberRow, error: MailchimpError, now: datetime) -> MemberRow:
+def _refused(
+    kit: Kit, row: MemberRow, error: MailchimpError, now: datetime, *, again: bool = False
+) -> MemberRow:
     """Try again when the catalogue says that it passes, else fail with its cause until somebody acts."""
     decision = retry.decide(
         error.code,
@@ -90,6 +154,8 @@ def _refused(kit: Kit, row: MemberRow, error: MailchimpError, now: datetime) -> 
     row = replace(
         row, reason=error.code, detail=error.detail or error.title or row.detail, instance=error.instance
     )
+    if again:
+        return replace(row, state=MemberState.WAITING, due_at=now)
     if isinstance(decision, retry.Again):
         return replace(row, state=MemberState.WAITING, due_at=now + decision.after)
     if row.urgent and entry(error.code).retry is Retry.BY_ITSELF:

@@ -6,17 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from processor.converge.meet import OUTAGES
 from processor.domain.catalogue import Words, words
 from processor.domain.connection import ConnectionState
 from processor.domain.event import UNSETTLED, EventStatus
 from processor.domain.plan import MemberState
 from processor.errors import NotFound
+from processor.first_sync import Progress, progress_of
 from processor.kit import Kit
 from processor.report.standing import Standing, label_of, line_of, state_of
-from processor.store import Connection, connections, inbox, members, receipts
+from processor.store import Connection, connections, hooks, inbox, members, members_left, receipts, runs
 from processor.store.connections import ConnectionRow
 from processor.store.inbox import EventFilter
 from processor.store.receipts import ReceiptRow
+from processor.store.runs import RunKind
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What we mended by ourselves, for information: the catalogue's code and words, and when."""
+
+    code: str
+    words: Words
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,10 @@ class ConnectionReport:
     oldest_waiting_at: datetime | None
     problem_code: str | None
     problem: Words | None
+    progress: Progress | None = None
+    """How far the first sync is, while one runs or rests."""
+    notice: Notice | None = None
+    """What was last mended of our webhook."""
 
 
 def row_of(kit: Kit, connection_id: str, account_id: str | None) -> ConnectionRow:
@@ -78,7 +94,11 @@ def _report(c: Connection, row: ConnectionRow, now: datetime) -> ConnectionRepor
     member_due_at = members.oldest_due(c, now, row.id)
     since = [at for at in (*(event.received_at for event in oldest), member_due_at) if at is not None]
     code = row.problem_code or next((event.code for event in oldest), None)
-    because = words(code, audience=row.audience_name) if code else None
+    code = code or members_left.waits_for(c, row.id, now, OUTAGES)
+    detail = row.problem_detail if row.problem_code == "brake" else None
+    because = words(code, audience=row.audience_name, detail=detail) if code else None
+    run = runs.unfinished(c, row.id, RunKind.SYNC)
+    progress = progress_of(run, ConnectionState(row.state), now) if run else None
     standing = Standing(
         waiting=sum(of_events[status] for status in UNSETTLED) + of_members[MemberState.WAITING],
         oldest_waiting_at=min(since, default=None),
@@ -86,6 +106,9 @@ def _report(c: Connection, row: ConnectionRow, now: datetime) -> ConnectionRepor
         synced=of_members[MemberState.IN_SYNC],
         last_full_sweep_at=row.last_full_sweep_at,
         because=because.title if because else None,
+        progress=progress.line if progress else None,
+        asks=detail,
+        has_audience=row.audience_id is not None and row.problem_code is None,
     )
     state = state_of(ConnectionState(row.state), standing, now)
     return ConnectionReport(
@@ -99,7 +122,17 @@ def _report(c: Connection, row: ConnectionRow, now: datetime) -> ConnectionRepor
         oldest_waiting_at=standing.oldest_waiting_at,
         problem_code=row.problem_code,
         problem=because if row.problem_code else None,
+        progress=progress,
+        notice=_notice(c, row),
     )
+
+
+def _notice(c: Connection, row: ConnectionRow) -> Notice | None:
+    found = hooks.mended(c, row.id)
+    if found is None:
+        return None
+    code, at = found
+    return Notice(code, words(code, audience=row.audience_name), at)
 
 
 def receipts_of(kit: Kit, account_id: str) -> list[ReceiptRow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,7 +28,8 @@ LABELS: Mapping[ConnectionState, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How much waits and how much fails. `because` is the title of what holds the oldest one back."""
+    """How much waits and how much fails. `because` is the title of what holds the oldest one back,
+    `progress` how far a first sync is, `asks` what the brake stopped at, as sentences."""
 
     waiting: int = 0
     oldest_waiting_at: datetime | None = None
@@ -36,6 +37,9 @@ class Standing:
     synced: int = 0
     last_full_sweep_at: datetime | None = None
     because: str | None = None
+    progress: str | None = None
+    asks: str | None = None
+    has_audience: bool = False
 
 
 def state_of(stored: ConnectionState, standing: Standing, now: datetime) -> ConnectionState:
@@ -60,27 +64,52 @@ def label_of(state: ConnectionState, standing: Standing) -> str:
 
 def line_of(state: ConnectionState, standing: Standing, now: datetime) -> str:
     """Return the sentence below the label: what goes on, and who must act."""
+    if state in _RESTING:
+        return _RESTING[state](standing)
     if state in _LINES:
         return _LINES[state]
     waiting = _number(standing.waiting, "change")
     if state is ConnectionState.IMPORTING:
-        return f"{_number(standing.synced, 'contact')} so far. Nothing for you to do."
+        return standing.progress or f"{_number(standing.synced, 'contact')} so far. Nothing for you to do."
     if state is ConnectionState.CATCHING_UP:
         return f"{waiting} waiting{_oldest(standing, now)}."
     if state is ConnectionState.STALLED:
         because = f": {standing.because}" if standing.because else ""
         return f"{waiting} waiting{_oldest(standing, now)}{because}. We keep trying."
-    if state is ConnectionState.RECONNECT:
-        kept = f"{waiting} {'is' if standing.waiting == 1 else 'are'} kept and will be sent"
-        return f"Mailchimp no longer accepts our access. {kept} after you reconnect."
-    if state is ConnectionState.PAUSED:
-        return f"{waiting} waiting until somebody resumes."
     checked = standing.last_full_sweep_at
     return f"Last full check {duration(now - checked)} ago." if checked else "Nothing is waiting."
 
 
+def _set_up(standing: Standing) -> str:
+    if standing.has_audience:
+        return "The audience is chosen. Look at the preview, then start the first sync."
+    return "Choose the audience to keep in step with."
+
+
+def _without_access(standing: Standing) -> str:
+    if not standing.waiting:
+        return "Mailchimp no longer accepts our access. Whatever changes meanwhile is kept."
+    kept = f"{_number(standing.waiting, 'change')} {'is' if standing.waiting == 1 else 'are'} kept"
+    return f"Mailchimp no longer accepts our access. {kept} and will be sent after you reconnect."
+
+
+def _paused(standing: Standing) -> str:
+    if standing.asks:
+        return f"{standing.asks} Go on, or leave it paused and look in Mailchimp first."
+    if standing.progress:
+        return standing.progress
+    if not standing.waiting:
+        return "Nothing is sent until somebody resumes. Whatever changes is kept."
+    return f"{_number(standing.waiting, 'change')} waiting until somebody resumes."
+
+
+_RESTING: Mapping[ConnectionState, Callable[[Standing], str]] = {
+    ConnectionState.SETUP: _set_up,
+    ConnectionState.RECONNECT: _without_access,
+    ConnectionState.PAUSED: _paused,
+}
+"""What waits for a person."""
 _LINES: Mapping[ConnectionState, str] = {
-    ConnectionState.SETUP: "Choose the audience to keep in step with.",
     ConnectionState.PREVIEWING: "Nothing has been changed yet.",
     ConnectionState.REMOVING: "We are taking away what is ours.",
     ConnectionState.REMOVED: "Nothing of ours is left in Mailchimp.",

@@ -19,7 +19,9 @@ from processor.store.tables import connections
 @dataclass(frozen=True, slots=True)
 class ConnectionRow:
     """A connection as it stands. The token is sealed; `watermark` is the newest `last_changed` up to which
-    everything was heard; `sweep_cursor` is where a sweep that was interrupted goes on."""
+    everything was heard; `sweep_cursor` is where a sweep that was interrupted goes on; `brake` is what a
+    change of too many contacts at once stopped at, and what a person said to it; `believed_id` is the event
+    up to which bad news was believed while the connection rested."""
 
     id: str
     account_id: str
@@ -41,6 +43,8 @@ class ConnectionRow:
     sweep_cursor: Mapping[str, Any] | None
     last_full_sweep_at: datetime | None
     paused_at: datetime | None
+    brake: Mapping[str, Any] | None
+    believed_id: int | None
     created_at: datetime
     updated_at: datetime
 
@@ -48,6 +52,11 @@ class ConnectionRow:
     def is_live(self) -> bool:
         """Whether it may work: it waits for nobody, and is not ending."""
         return self.state not in {*RESTING, *ENDED}
+
+    @property
+    def is_braked(self) -> bool:
+        """Whether the brake has stopped it and nobody has said yet that it may go on."""
+        return bool(self.brake and self.brake.get("what") and not self.brake.get("accepted_at"))
 
 
 class Grant(TypedDict):
@@ -83,6 +92,8 @@ class Columns(TypedDict, total=False):
     sweep_cursor: Mapping[str, Any] | None
     last_full_sweep_at: datetime | None
     paused_at: datetime | None
+    brake: Mapping[str, Any] | None
+    believed_id: int | None
 
 
 def create(
@@ -128,6 +139,16 @@ def lock(c: Connection, connection_id: str) -> ConnectionRow | None:
 def for_account(c: Connection, account_id: str) -> list[ConnectionRow]:
     """Return the account's connections, removed ones too, oldest first."""
     return _listed(c, select(connections).where(connections.c.account_id == account_id))
+
+
+def at_audience(c: Connection, mailchimp_account: str, audience_id: str) -> list[ConnectionRow]:
+    """Return the connections, of whatever account, that keep this audience in step; none that is leaving."""
+    query = select(connections).where(
+        connections.c.mailchimp_account == mailchimp_account,
+        connections.c.audience_id == audience_id,
+        connections.c.state.not_in(ENDED),
+    )
+    return _listed(c, query)
 
 
 def all(c: Connection) -> list[ConnectionRow]:

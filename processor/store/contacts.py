@@ -101,8 +101,11 @@ def who_left(c: Connection, account_id: str, keys: Collection[str]) -> dict[str,
     return found
 
 
-def lock(c: Connection, account_id: str, contact_ids: Collection[str]) -> dict[str, ContactRow]:
-    """Return the contacts by id, deleted ones too, and keep others from changing them until the commit.
+def lock(
+    c: Connection, account_id: str, contact_ids: Collection[str], *, hold: bool = True
+) -> dict[str, ContactRow]:
+    """Return the contacts by id, deleted ones too, and keep others from changing them until the commit;
+    not, where they are only read (`hold`).
 
     First in the lock order (see `processor.store`). An id that is not there is absent, and is not locked:
     `insert_many` says whether somebody else was first.
@@ -113,9 +116,8 @@ def lock(c: Connection, account_id: str, contact_ids: Collection[str]) -> dict[s
             select(contacts)
             .where(contacts.c.account_id == account_id, contacts.c.id.in_(piece))
             .order_by(contacts.c.id)
-            .with_for_update()
         )
-        for row in c.execute(query):
+        for row in c.execute(query.with_for_update() if hold else query):
             found[row.id] = ContactRow(_contact(row), row.created_at, row.deleted_at)
     return found
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, func, literal, or_, select
 
 from processor.store.tables import connections
 
-RESTING = ("setup", "paused", "reconnect")
+RESTING = ("setup", "previewing", "paused", "reconnect")
 """States of a connection in which its work waits for a person."""
 ENDED = ("removing", "removed")
 """States in which a connection has no work of its own any more."""

@@ -25,7 +25,8 @@ class HookState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HookRow:
-    """One hook. `secrets_sealed` are the signing secrets, newest first; none means unsigned deliveries."""
+    """One hook. `secrets_sealed` are the signing secrets, newest first; none means unsigned deliveries.
+    `mended` is what was found wrong when it was last set right, by the catalogue's code."""
 
     token_hash: bytes
     connection_id: str
@@ -35,6 +36,8 @@ class HookRow:
     state: HookState
     created_at: datetime
     last_seen_at: datetime | None
+    mended: str | None
+    mended_at: datetime | None
 
 
 def hash_of(token: str) -> bytes:
@@ -94,6 +97,20 @@ def retire(c: Connection, token_hash: bytes) -> None:
 def mark_gone(c: Connection, token_hash: bytes) -> None:
     """Let it answer 410 from now on. Safe to repeat."""
     _change(c, token_hash, state=HookState.GONE)
+
+
+def note_mended(c: Connection, token_hash: bytes, code: str, now: datetime) -> None:
+    """Write down what was found wrong with the connection's webhook, and set right. Safe to repeat."""
+    _change(c, token_hash, mended=code, mended_at=now)
+
+
+def mended(c: Connection, connection_id: str) -> tuple[str, datetime] | None:
+    """Return what was last mended of the connection's webhook, and when; None where nothing was."""
+    query = select(hooks.c.mended, hooks.c.mended_at).where(
+        hooks.c.connection_id == connection_id, hooks.c.mended.is_not(None)
+    )
+    row = c.execute(query.order_by(hooks.c.mended_at.desc()).limit(1)).one_or_none()
+    return None if row is None else (row.mended, row.mended_at)
 
 
 def seen(c: Connection, token_hash: bytes, now: datetime) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, or_, select
 
-from processor.store.sql import insert_into
+from processor.store.sql import insert_into, pieces
 from processor.store.tables import leases
 
 
@@ -29,6 +30,14 @@ def give_up(c: Connection, name: str, holder: str) -> bool:
     """Free the lease at once, if `holder` has it; return whether it did. Safe to repeat."""
     query = delete(leases).where(leases.c.name == name, leases.c.holder == holder)
     return c.execute(query).rowcount == 1
+
+
+def held(c: Connection, names: Collection[str], now: datetime) -> set[str]:
+    """Return those of these leases that anybody has now."""
+    found: set[str] = set()
+    for piece in pieces(sorted(set(names))):
+        found |= set(c.scalars(select(leases.c.name).where(leases.c.name.in_(piece), leases.c.until > now)))
+    return found
 
 
 def is_held(c: Connection, name: str, now: datetime) -> bool:

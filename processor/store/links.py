@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from processor.store.tables import links
 
@@ -34,24 +34,29 @@ def make(c: Connection, account_id: str, kind: LinkKind, now: datetime, ttl_seco
     return plain
 
 
+def peek(c: Connection, plain: str, kind: LinkKind, now: datetime) -> str | None:
+    """Return the account of a link that would still work, or None. Safe to repeat."""
+    account_id: str | None = c.scalar(select(links.c.account_id).where(*_good(plain, kind, now)))
+    return account_id
+
+
 def use(c: Connection, plain: str, kind: LinkKind, now: datetime) -> str | None:
     """Use a link up; return its account, or None where there is none, it was used, or it is too old.
 
     Of two that use it at once, one gets None.
     """
-    query = (
-        update(links)
-        .where(
-            links.c.hash == hash_of(plain),
-            links.c.kind == kind,
-            links.c.used_at.is_(None),
-            links.c.expires_at > now,
-        )
-        .values(used_at=now)
-        .returning(links.c.account_id)
-    )
+    query = update(links).where(*_good(plain, kind, now)).values(used_at=now).returning(links.c.account_id)
     account_id: str | None = c.execute(query).scalar_one_or_none()
     return account_id
+
+
+def _good(plain: str, kind: LinkKind, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        links.c.hash == hash_of(plain),
+        links.c.kind == kind,
+        links.c.used_at.is_(None),
+        links.c.expires_at > now,
+    )
 
 
 def forget_expired(c: Connection, before: datetime) -> int:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from processor.domain.event import EventStatus
 from processor.store import leases as named
+from processor.store.members_claim import BATCH
 from processor.store.tables import events, leases, members
 
 ALIVE = "worker:"
@@ -41,7 +42,9 @@ def take_over(c: Connection, now: datetime) -> int:
         (members, members.c.claim.is_not(None)),
         (events, events.c.status == EventStatus.PROCESSING),
     ):
-        query = select(table.c.id).where(held, table.c.claimed_by.not_in(living), table.c.due_at > now)
+        # What waits for a batch at Mailchimp is held by no worker.
+        holders = [*living, BATCH]
+        query = select(table.c.id).where(held, table.c.claimed_by.not_in(holders), table.c.due_at > now)
         ids = list(c.scalars(query.order_by(table.c.id).limit(5000).with_for_update(skip_locked=True)))
         for start in range(0, len(ids), 500):
             piece = ids[start : start + 500]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     update,
 )
 
@@ -27,8 +29,13 @@ from processor.store.members_rows import COLUMNS, DATA, QUEUE, MemberRow, column
 from processor.store.sql import pieces
 from processor.store.tables import members
 
+BATCH = "batch"
+"""Who holds a member that was sent in a batch, until its results are read: no worker, and no crash if it
+takes long."""
+
 _NOBODY: dict[str, Any] = {"claim": None, "claimed_by": None, "again": false()}
 _AGAIN = members.c.again
+_CRASHES = case((members.c.claimed_by == BATCH, members.c.crashes), else_=members.c.crashes + 1)
 _NOW = bindparam("new_updated_at", type_=members.c.updated_at.type)
 
 _SETTLE = (
@@ -49,10 +56,33 @@ _SETTLE = (
 )
 
 
+class Which(StrEnum):
+    """Which of the due members are claimed."""
+
+    URGENT = "urgent"
+    """Only who left."""
+    PRESSING = "pressing"
+    """Who left, and whom Mailchimp has never had."""
+
+
+_WHICH: Mapping[Which, ColumnElement[bool]] = {
+    Which.URGENT: members.c.urgent,
+    Which.PRESSING: or_(members.c.urgent, members.c.member_id.is_(None)),
+}
+
+
 def claim_due(
-    c: Connection, connection_id: str, *, limit: int, now: datetime, lease_seconds: float, worker: str
+    c: Connection,
+    connection_id: str,
+    *,
+    limit: int,
+    now: datetime,
+    lease_seconds: float,
+    worker: str,
+    which: Which | None = None,
 ) -> list[MemberRow]:
-    """Claim up to `limit` due members of a connection for `worker`: urgent ones first, then oldest due.
+    """Claim up to `limit` due members of a connection for `worker`: urgent ones first, then oldest due;
+    only some of them where `which` says so.
 
     No two workers get the same one. Members that a worker has died with come in small groups, and alone
     after that (`inbox_claim.alone_or_together`). The attempt is counted here. Each row's `claim` is what
@@ -61,6 +91,7 @@ def claim_due(
     due = (
         select(members.c.id, members.c.crashes)
         .where(members.c.connection_id == connection_id, members.c.due_at <= now, members.c.claim.is_(None))
+        .where(true() if which is None else _WHICH[which])
         .order_by(members.c.urgent.desc(), members.c.due_at, members.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -111,6 +142,36 @@ def _values(row: MemberRow, now: datetime) -> dict[str, Any]:
     }
 
 
+def hold(
+    c: Connection, row_ids: Collection[int], claim: str, by_batch: str, until: datetime, now: datetime
+) -> int:
+    """Give claimed members over to a batch at Mailchimp: they are held under the claim `by_batch` until its
+    results are read, or until that time. Returns how many were still held under `claim`. Safe to repeat."""
+    given = 0
+    for piece in pieces(sorted(set(row_ids))):
+        query = select(members.c.id).where(members.c.id.in_(piece), members.c.claim == claim)
+        mine = list(c.scalars(query.order_by(members.c.id).with_for_update()))
+        change = {"claim": by_batch, "claimed_by": BATCH, "due_at": until, "updated_at": now}
+        given += c.execute(update(members).where(members.c.id.in_(mine)).values(change)).rowcount
+    return given
+
+
+def held(c: Connection, claim: str) -> list[MemberRow]:
+    """Return the members that are held under this claim, by number, not locked."""
+    query = select(*COLUMNS).where(members.c.claimed_by == BATCH, members.c.claim == claim)
+    return [member(row) for row in c.execute(query.order_by(members.c.id))]
+
+
+def renew(c: Connection, row_ids: Collection[int], claim: str, until: datetime) -> int:
+    """Hold members under this claim until that time; return how many still are. Safe to repeat."""
+    renewed = 0
+    for piece in pieces(sorted(set(row_ids))):
+        query = select(members.c.id).where(members.c.id.in_(piece), members.c.claim == claim)
+        mine = list(c.scalars(query.order_by(members.c.id).with_for_update()))
+        renewed += c.execute(update(members).where(members.c.id.in_(mine)).values(due_at=until)).rowcount
+    return renewed
+
+
 def release(c: Connection, worker: str, now: datetime) -> int:
     """Hand back what `worker` holds, as if it had never been claimed, due at once; return how many.
 
@@ -138,12 +199,12 @@ def _free(c: Connection, whose: ColumnElement[bool], now: datetime) -> int:
 def expire(c: Connection, now: datetime, max_crashes: int) -> list[str]:
     """Take back members whose lease has run out; return the connections that have work again.
 
-    Each counts as a crash. One that has brought down `max_crashes` workers is `failing` with the reason
-    `internal`, and is not looked at again before it changes or a person asks. Safe to repeat, and to run
-    in several processes at once.
+    Each counts as a crash, but not where a batch at Mailchimp took too long. One that has brought down
+    `max_crashes` workers is `failing` with the reason `internal`, and is not looked at again before it
+    changes or a person asks. Safe to repeat, and to run in several processes at once.
     """
     lost = c.execute(
-        select(members.c.id, members.c.connection_id, members.c.crashes)
+        select(members.c.id, members.c.connection_id, _CRASHES.label("crashes"))
         .where(members.c.due_at <= now, members.c.claim.is_not(None))
         .order_by(members.c.id)
         .limit(EXPIRE_LIMIT)
@@ -151,10 +212,10 @@ def expire(c: Connection, now: datetime, max_crashes: int) -> list[str]:
     ).all()
     if_again = case((_AGAIN, literal(now, members.c.due_at.type)), else_=null())
     for buried in (False, True):
-        ids = [row.id for row in lost if (row.crashes + 1 >= max_crashes) is buried]
+        ids = [row.id for row in lost if (row.crashes >= max_crashes) is buried]
         if ids:
             verdict = {"state": MemberState.FAILING, "reason": "internal", "due_at": if_again, "crashes": 0}
-            back = {"due_at": now, "crashes": members.c.crashes + 1}
+            back = {"due_at": now, "crashes": _CRASHES}
             query = update(members).where(members.c.id.in_(ids))
             c.execute(query.values(**(verdict if buried else back), **_NOBODY, updated_at=now))
-    return sorted({row.connection_id for row in lost if row.crashes + 1 < max_crashes})
+    return sorted({row.connection_id for row in lost if row.crashes < max_crashes})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, func, or_, select
 
 from processor.domain.contact import MemberStatus
 from processor.domain.plan import MemberState
@@ -71,6 +72,45 @@ def by_views(
     return [found[row_id] for row_id in sorted(found)]
 
 
+def links(
+    c: Connection,
+    connection_id: str,
+    *,
+    mailchimp_contact_ids: Collection[str] = (),
+    member_ids: Collection[str] = (),
+    email_keys: Collection[str] = (),
+    row_ids: Collection[int] = (),
+) -> dict[int, str | None]:
+    """Return the numbers of the rows that any of these may mean, with the contacts that they are linked
+    with: `by_views` for whoever locks and reads them next."""
+    found: dict[int, str | None] = {}
+    named: tuple[tuple[Column[Any], Collection[Any]], ...] = (
+        (members.c.mailchimp_contact_id, mailchimp_contact_ids),
+        (members.c.member_id, member_ids),
+        (members.c.email_key, email_keys),
+        (members.c.id, row_ids),
+    )
+    for column, values in named:
+        for piece in pieces(sorted(set(values))):
+            query = select(members.c.id, members.c.contact_id)
+            query = query.where(members.c.connection_id == connection_id, column.in_(piece))
+            found.update({row.id: row.contact_id for row in c.execute(query)})
+    return found
+
+
+def rows_of_contacts(
+    c: Connection, connection_id: str, contact_ids: Collection[str]
+) -> dict[str, tuple[int, bool]]:
+    """Return, by contact id, the number of its row in one audience, and whether a member was seen for it."""
+    found: dict[str, tuple[int, bool]] = {}
+    was_seen = or_(members.c.member_id.is_not(None), members.c.mailchimp_contact_id.is_not(None))
+    for piece in pieces(sorted(set(contact_ids))):
+        query = select(members.c.contact_id, members.c.id, was_seen.label("was_seen"))
+        query = query.where(members.c.connection_id == connection_id, members.c.contact_id.in_(piece))
+        found.update({row.contact_id: (row.id, bool(row.was_seen)) for row in c.execute(query)})
+    return found
+
+
 def by_contact_ids(c: Connection, connection_id: str, contact_ids: Collection[str]) -> dict[str, MemberRow]:
     """Return the rows of these contacts in one audience, by contact id; absent where there is none."""
     found: dict[str, MemberRow] = {}
@@ -82,15 +122,16 @@ def by_contact_ids(c: Connection, connection_id: str, contact_ids: Collection[st
     return found
 
 
-def lock(c: Connection, row_ids: Collection[int]) -> dict[int, MemberRow]:
-    """Return the rows by number, and keep others from changing them until the commit.
+def lock(c: Connection, row_ids: Collection[int], *, hold: bool = True) -> dict[int, MemberRow]:
+    """Return the rows by number, and keep others from changing them until the commit; not, where they are
+    only read (`hold`).
 
     Second in the lock order (see `processor.store`). A number that is not there is absent.
     """
     found: dict[int, MemberRow] = {}
     for piece in pieces(sorted(set(row_ids))):
-        query = select(*COLUMNS).where(members.c.id.in_(piece)).order_by(members.c.id).with_for_update()
-        found.update({row.id: member(row) for row in c.execute(query)})
+        query = select(*COLUMNS).where(members.c.id.in_(piece)).order_by(members.c.id)
+        found.update({row.id: member(row) for row in c.execute(query.with_for_update() if hold else query)})
     return found
 
 

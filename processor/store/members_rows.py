@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from processor.domain.contact import Base, MemberStatus
+from processor.domain.contact import Base, Member, MemberStatus
 from processor.domain.plan import MemberState
+from processor.domain.way import OnItsWay
 from processor.store.tables import members
 
 
@@ -20,8 +21,9 @@ class MemberRow:
 
     `contact_id` is the platform's id, None for a member whom the platform does not know. `seen_at` is
     `last_changed` of the newest view of Mailchimp's side, `seen_digest` tells views of the same second
-    apart, `status` is Mailchimp's status in that view. `pushed_version` is the contact's version that was
-    last sent.
+    apart, `theirs` is that view itself, `status` is Mailchimp's status in it. `way`
+    is what a batch carries to it. `pushed_version` is the
+    contact's version that was last sent.
     """
 
     connection_id: str
@@ -33,6 +35,8 @@ class MemberRow:
     base: Base | None = None
     seen_at: datetime | None = None
     seen_digest: str | None = None
+    theirs: Member | None = None
+    way: OnItsWay | None = None
     status: MemberStatus | None = None
     state: MemberState = MemberState.WAITING
     reason: str | None = None
@@ -59,6 +63,8 @@ DATA = (
     "base",
     "seen_at",
     "seen_digest",
+    "theirs",
+    "way",
     "status",
     "state",
     "reason",
@@ -83,6 +89,10 @@ def columns(row: MemberRow, names: tuple[str, ...]) -> dict[str, Any]:
         values["urgent"] = row.urgent and row.due_at is not None  # what is done leaves no hurry behind
     if "base" in values:
         values["base"] = base_as_json(row.base)
+    if "theirs" in values:
+        values["theirs"] = member_as_json(row.theirs)
+    if "way" in values:
+        values["way"] = way_as_json(row.way)
     return values
 
 
@@ -90,6 +100,8 @@ def member(row: Row[*tuple[Any, ...]]) -> MemberRow:
     """Return the row of a question that asked for COLUMNS."""
     values = dict(row._mapping)
     values["base"] = base_from_json(values["base"])
+    values["theirs"] = member_from_json(values["theirs"])
+    values["way"] = way_from_json(values["way"])
     values["state"] = MemberState(values["state"])
     values["status"] = None if values["status"] is None else MemberStatus(values["status"])
     return MemberRow(**values)
@@ -99,13 +111,14 @@ def base_as_json(base: Base | None) -> dict[str, Any] | None:
     """Return the base as it is stored."""
     if base is None:
         return None
-    return {
+    stored: dict[str, Any] = {
         "email": base.email,
         "status": base.status,
         "fields": dict(base.fields),
         "tags": sorted(base.tags),
         "consent_at": base.consent_at,
     }
+    return stored | {"parted": True} if base.parted else stored
 
 
 def base_from_json(stored: Mapping[str, Any] | None) -> Base | None:
@@ -118,4 +131,58 @@ def base_from_json(stored: Mapping[str, Any] | None) -> Base | None:
         fields=stored["fields"],
         tags=frozenset(stored["tags"]),
         consent_at=None if stored["consent_at"] is None else datetime.fromisoformat(stored["consent_at"]),
+        parted=stored.get("parted", False),
+    )
+
+
+def member_as_json(view: Member | None) -> dict[str, Any] | None:
+    """Return a view of a member as it is stored: what is empty is left out."""
+    if view is None:
+        return None
+    stored = {field.name: getattr(view, field.name) for field in fields(view)}
+    kept = {name: value for name, value in stored.items() if value or name in _ALWAYS}
+    return kept | {"tags": sorted(view.tags)}
+
+
+_ALWAYS = frozenset({"id", "email", "status", "tags_complete"})
+
+
+def member_from_json(stored: Mapping[str, Any] | None) -> Member | None:
+    """Return what `member_as_json` wrote."""
+    if stored is None:
+        return None
+    last_changed = stored.get("last_changed")
+    return Member(
+        **{
+            **stored,
+            "status": MemberStatus(stored["status"]),
+            "tags": frozenset(stored["tags"]),
+            "last_changed": datetime.fromisoformat(last_changed) if last_changed else None,
+        }
+    )
+
+
+def way_as_json(way: OnItsWay | None) -> dict[str, Any] | None:
+    """Return what is on its way as it is stored."""
+    if way is None:
+        return None
+    return {
+        "at": way.at.isoformat(),
+        "fields": dict(way.fields),
+        "tags_added": sorted(way.tags_added),
+        "tags_removed": sorted(way.tags_removed),
+        "claim": way.claim,
+    }
+
+
+def way_from_json(stored: Mapping[str, Any] | None) -> OnItsWay | None:
+    """Return what `way_as_json` wrote."""
+    if stored is None:
+        return None
+    return OnItsWay(
+        at=datetime.fromisoformat(stored["at"]),
+        fields=stored["fields"],
+        tags_added=frozenset(stored["tags_added"]),
+        tags_removed=frozenset(stored["tags_removed"]),
+        claim=stored["claim"],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import product
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import (
     delete,
     false,
     literal,
+    null,
     or_,
     select,
     true,
@@ -23,8 +24,10 @@ from sqlalchemy import (
 )
 
 from processor.domain.plan import MemberState
+from processor.domain.way import OnItsWay
 from processor.errors import Conflict
-from processor.store.members_rows import DATA, QUEUE, MemberRow, columns
+from processor.store.members_claim import BATCH
+from processor.store.members_rows import DATA, QUEUE, MemberRow, columns, way_as_json
 from processor.store.sql import insert_into, pieces
 from processor.store.tables import members
 
@@ -79,6 +82,27 @@ def update_many(c: Connection, changed: Sequence[MemberRow], now: datetime) -> N
     """
     if changed:
         c.execute(_UPDATE, [_values(row, now) for row in sorted(changed, key=lambda row: row.id)])
+
+
+_WAY = update(members).where(members.c.id == bindparam("row_id")).values(way=bindparam("new_way"))
+
+
+def note_way(c: Connection, ways: Mapping[int, OnItsWay]) -> None:
+    """Remember what is about to be sent to these members, held by a claim of the caller's. Safe to repeat."""
+    if ways:
+        c.execute(_WAY, [{"row_id": i, "new_way": way_as_json(ways[i])} for i in sorted(ways)])
+
+
+def forget_way(c: Connection, row_ids: Collection[int]) -> None:
+    """Forget what was on its way to these members: it was heard of. Safe to repeat."""
+    for piece in pieces(sorted(set(row_ids))):
+        c.execute(update(members).where(members.c.id.in_(piece)).values(way=None))
+
+
+def touch(c: Connection, row_ids: Collection[int], now: datetime) -> None:
+    """Say that these members were met as they are known. The caller holds them by `lock`. Safe to repeat."""
+    for piece in pieces(sorted(set(row_ids))):
+        c.execute(update(members).where(members.c.id.in_(piece)).values(updated_at=now))
 
 
 def _values(row: MemberRow, now: datetime) -> dict[str, Any]:
@@ -181,13 +205,17 @@ def try_again(
 def _upsert(c: Connection) -> Any:
     insert = insert_into(c, members)
     later = or_(members.c.due_at.is_(None), members.c.due_at > insert.excluded.due_at)
+    # A batch may take hours: whoever leaves does not wait for it (what it carries is known by `way`).
+    taken = and_(insert.excluded.urgent, members.c.claimed_by == BATCH)
     return insert.on_conflict_do_update(
         index_elements=[members.c.connection_id, members.c.contact_id],
         set_={
-            "due_at": case((and_(_FREE, later), insert.excluded.due_at), else_=members.c.due_at),
-            "again": case((_FREE, false()), else_=true()),
+            "due_at": case((or_(taken, and_(_FREE, later)), insert.excluded.due_at), else_=members.c.due_at),
+            "again": case((or_(taken, _FREE), false()), else_=true()),
+            "claim": case((taken, null()), else_=members.c.claim),
+            "claimed_by": case((taken, null()), else_=members.c.claimed_by),
             "urgent": or_(members.c.urgent, insert.excluded.urgent),
-            "attempts": case((_FREE, 0), else_=members.c.attempts),
+            "attempts": case((or_(taken, _FREE), 0), else_=members.c.attempts),
             "state": case(
                 (members.c.state == MemberState.IN_SYNC, MemberState.WAITING.value), else_=members.c.state
             ),

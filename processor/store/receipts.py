@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from processor.store.tables import connections, events, hooks, oauth_states, receipts
+from processor.store.runs import RunKind
+from processor.store.tables import batches, connections, events, hooks, oauth_states, receipts, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,25 @@ def finish(c: Connection, connection_id: str, what: Mapping[str, Any], now: date
     c.execute(update(receipts).where(mine).values(what=what, finished_at=now, next_try_at=None))
 
 
+def beside(c: Connection, connection_id: str) -> dict[str, int]:
+    """Return how many previews, first syncs and batches under way go with a connection."""
+    query = select(runs.c.kind, func.count()).where(runs.c.connection_id == connection_id)
+    by_kind: dict[str, int] = {row[0]: row[1] for row in c.execute(query.group_by(runs.c.kind))}
+    under_way = select(func.count()).where(batches.c.connection_id == connection_id)
+    return {
+        "previews": by_kind.get(RunKind.PREVIEW.value, 0),
+        "first_syncs": by_kind.get(RunKind.SYNC.value, 0),
+        "batches": c.execute(under_way).scalar_one(),
+    }
+
+
 def forget_connection(c: Connection, connection_id: str) -> None:
-    """Delete the connection with its token and settings, its members and its deliveries; of its hooks only
-    a hash stays, so that whoever still calls them is answered 410. Safe to repeat."""
+    """Delete the connection with its token and settings, its members, runs, batches and deliveries; of its
+    hooks only a hash stays, so that whoever still calls them is answered 410. Safe to repeat."""
     c.execute(delete(events).where(events.c.connection_id == connection_id))  # attempts go with them
     c.execute(delete(oauth_states).where(oauth_states.c.connection_id == connection_id))
-    c.execute(delete(connections).where(connections.c.id == connection_id))  # members go with it
+    c.execute(
+        delete(connections).where(connections.c.id == connection_id)
+    )  # members, runs and batches go with it
     bare: dict[str, Any] = {"token_sealed": "", "secrets_sealed": [], "webhook_id": None, "state": "gone"}
     c.execute(update(hooks).where(hooks.c.connection_id == connection_id).values(bare))

@@ -138,6 +138,9 @@ connections = Table(
     Column("sweep_cursor", Json),
     Column("last_full_sweep_at", Moment),
     Column("paused_at", Moment),
+    Column("brake", Json),
+    # Up to which event bad news was believed while the connection rested.
+    Column("believed_id", RowId),
     _made_at(),
     _made_at("updated_at"),
     # Two accounts may share an audience; one account may not connect it twice, unless it left in between.
@@ -164,6 +167,9 @@ hooks = Table(
     Column("state", Text, nullable=False),
     _made_at(),
     Column("last_seen_at", Moment),
+    # What was wrong with the webhook when it was last mended: a code of the catalogue.
+    Column("mended", Text),
+    Column("mended_at", Moment),
 )
 
 events = Table(
@@ -225,6 +231,8 @@ members = Table(
     Column("base", Json),
     Column("seen_at", Moment),
     Column("seen_digest", Text),
+    Column("theirs", Json),
+    Column("way", Json),
     Column("status", Text),
     Column("state", Text, nullable=False),
     Column("reason", Text),
@@ -293,4 +301,85 @@ receipts = Table(
     _made_at("begun_at"),
     Column("finished_at", Moment),
     Column("next_try_at", Moment),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    _count("total"),
+    _count("done"),
+    Column("cursor", Json),
+    Column("what", Json, nullable=False),
+    Column("code", Text),
+    Column("detail", Words),
+    Column("asked_by", Words, nullable=False),
+    _made_at(),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    _made_at("updated_at"),
+    Index("ix_runs_connection", "connection_id", "kind", "created_at"),
+    _partial("uq_runs_unfinished", "connection_id", "kind", where="finished_at IS NULL", unique=True),
+)
+
+run_pages = Table(
+    "run_pages",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+run_seen = Table(
+    "run_seen",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Words, primary_key=True),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("batch_id", Words, nullable=False),
+    # The claim under which the members that it changes are held until its results are read.
+    Column("claim", Text, nullable=False, unique=True),
+    Column("operations", Integer, nullable=False),
+    # What was sent for each row, as far as the answers do not tell.
+    Column("what", Json, nullable=False),
+    _count("polls"),
+    _made_at("submitted_at"),
+    _made_at("next_poll_at"),
+    Index("ix_batches_connection", "connection_id"),
+    Index("ix_batches_next_poll_at", "next_poll_at"),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    _made_at(),
+    _made_at("expires_at"),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    Column("contact_id", Text, nullable=False),
+    # Where they are still to be deleted in Mailchimp: hashes, no address.
+    Column("places", Json, nullable=False),
+    Column("what", Json, nullable=False),
+    _made_at("begun_at"),
+    Column("finished_at", Moment),
+    Column("next_try_at", Moment),
+    Index("ix_erasures_contact", "account_id", "contact_id"),
 )

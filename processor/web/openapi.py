@@ -159,6 +159,9 @@ def _responses(operation: Operation, refs: Schemas) -> Iterator[tuple[str, dict[
     for status, answer in operation.answers.items():
         content = {} if answer is None else {"content": _json(refs[answer, "serialization"])}
         yield str(status), {"description": http.HTTPStatus(status).phrase, **content}
+    for status, media_type in operation.files.items():
+        content = {"content": {media_type: {"schema": {"type": "string"}}}}
+        yield str(status), {"description": http.HTTPStatus(status).phrase, **content}
     not_found = (404,) if "{" in operation.path else ()
     of_body = _WITH_BODY if operation.body is not None else ()
     problem = {MEDIA_TYPE: {"schema": refs[ProblemAnswer, "serialization"]}}

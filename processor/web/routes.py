@@ -1,4 +1,4 @@
-"""Every route beside the webhook's and the health pages: the REST API, its document, and the OAuth pages."""
+"""Every route beside the webhook's and the health pages: the REST API with its document, and the pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import httpx
 from starlette.routing import BaseRoute
 
 from processor.kit import Kit
-from processor.web import openapi
+from processor.web import openapi, portal
 from processor.web.api import endpoint
 from processor.web.api.operation import Operation
 from processor.web.api.table import OPERATIONS
@@ -20,6 +20,7 @@ def routes(kit: Kit, http: httpx.Client) -> list[BaseRoute]:
         *(endpoint.route(kit, path, operations) for path, operations in by_path().items()),
         openapi.route(OPERATIONS),
         *ConnectPages(kit, http).routes(),
+        *portal.routes(kit, http),
         static(),
     ]
 

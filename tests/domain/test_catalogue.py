@@ -84,6 +84,8 @@ def test_every_failure_names_who_acts_and_uses_known_facts_only(code: str) -> No
         "audience_gone",
         "webhook_gone",
         "webhook_incomplete",
+        "webhook_doubled",
+        "webhook_unsigned",
         "rate_limited",
         "mailchimp_down",
         "network",

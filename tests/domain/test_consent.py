@@ -9,7 +9,7 @@ import pytest
 from processor.domain.consent import OUT_HERE, OUT_THERE, decide, is_new_act
 from processor.domain.contact import Base, Consent, ConsentStatus, MemberStatus
 from processor.domain.plan import Exclusion
-from processor.domain.policy import Policy, WithoutConsent
+from processor.domain.policy import ConsentStatement, Policy, WithoutConsent
 from tests.domain.builders import at, member, no, yes
 
 S = MemberStatus
@@ -41,6 +41,39 @@ def test_a_new_contact_without_evidence_is_left_out_or_added_as_never_mailed(con
     assert decide(None, consent, None, STRICT).exclusion is Exclusion.NO_CONSENT
     known = Policy(without_consent=WithoutConsent.TRANSACTIONAL)
     assert decide(None, consent, None, known).create is S.TRANSACTIONAL
+
+
+STATEMENT = ConsentStatement(at=at(0), by="Jo", text="Our subscribers agreed.")
+STATED = Policy(without_consent=WithoutConsent.STATED, statement=STATEMENT)
+
+
+def test_the_customers_recorded_word_stands_in_for_missing_evidence() -> None:
+    """Only of whom the platform holds as subscribed; Mailchimp asks where the audience asks everybody; a
+    word that nobody put on record counts for nothing."""
+    bare = Consent(ConsentStatus.SUBSCRIBED)
+    assert decide(None, bare, None, STATED).create is S.SUBSCRIBED
+    asking = STATED.model_copy(update={"double_opt_in": True})
+    assert decide(None, bare, None, asking).create is S.PENDING
+    unsaid = STATED.model_copy(update={"statement": None})
+    assert decide(None, bare, None, unsaid).exclusion is Exclusion.NO_CONSENT
+
+
+@pytest.mark.parametrize("status", [*ConsentStatus])
+@pytest.mark.parametrize("source", [None, "mailchimp:subscribed"])
+def test_the_customers_word_goes_for_nobody_else(status: ConsentStatus, source: str | None) -> None:
+    """Not for who was never asked, left or bounced, not for whom another audience's record speaks, and
+    against nothing that Mailchimp knows."""
+    ours = Consent(status, None, source)
+    if status is not ConsentStatus.SUBSCRIBED or source:
+        assert not decide(None, ours, None, STATED).acts_there
+    for known in OUT_THERE | {S.TRANSACTIONAL, S.PENDING}:
+        there = None if known is S.DELETED else member(known)
+        for before in (None, base(known, None)):
+            if there is None and before is None:
+                continue  # never seen
+            outcome = decide(before, ours, there, STATED)
+            assert outcome.create is None
+            assert outcome.status in {None, S.UNSUBSCRIBED}
 
 
 def test_a_new_contact_who_was_asked_is_asked_by_mailchimp() -> None:

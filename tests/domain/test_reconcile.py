@@ -11,7 +11,7 @@ from processor.domain.contact import Base, Consent, ConsentStatus, MemberStatus
 from processor.domain.mapping import read
 from processor.domain.plan import MemberState
 from processor.domain.policy import Policy, Winner, WithoutConsent
-from processor.domain.reconcile import reconcile
+from processor.domain.reconcile import parted, reconcile
 from tests.domain.builders import POLICY, at, contact, member, no, yes
 
 S = MemberStatus
@@ -234,13 +234,43 @@ def test_whoever_leaves_leaves_before_the_address_moves() -> None:
     assert reconcile(first.base, ours, member(S.UNSUBSCRIBED), POLICY).relink
 
 
-def test_a_bounce_at_the_old_address_does_not_stop_the_new_one() -> None:
-    """The consent is the person's, the bounce was the address's."""
+@pytest.mark.parametrize("status", [S.PENDING, S.UNSUBSCRIBED, S.CLEANED])
+def test_whoever_left_or_has_not_confirmed_takes_that_along_to_a_new_address(status: MemberStatus) -> None:
+    """An old yes leads to nothing there; a new one to being asked by Mailchimp, also once it is sent and
+    read anew."""
     ours = contact(email="jo@elm-street.test", consent=yes(0))
-    plan = reconcile(agreed(), ours, member(S.CLEANED), POLICY)
+    plan = reconcile(agreed(status=status), ours, member(status), POLICY)
     assert plan.relink
-    assert plan.down.consent is None
-    assert reconcile(None, ours, None, POLICY).up.create is S.SUBSCRIBED
+    start = parted(plan.base, status)
+    left_out = reconcile(start, ours, None, POLICY)
+    assert (left_out.up.is_empty, left_out.reason) == (True, "moved")
+    again = contact(email="jo@elm-street.test", consent=yes(9))
+    asked = reconcile(left_out.base, again, None, POLICY)
+    assert asked.up.create is S.PENDING
+    answer = member(S.PENDING, email="jo@elm-street.test", changed=9)
+    assert reconcile(asked.base, again, answer, POLICY).base.status is S.PENDING
+
+
+def test_a_contact_parts_from_a_member_who_was_never_mailed_as_if_new() -> None:
+    """Non-subscribed is neither having left nor being asked."""
+    assert parted(agreed(status=S.TRANSACTIONAL), S.TRANSACTIONAL) is None
+
+
+def test_a_bounce_at_the_old_address_is_not_the_persons_word() -> None:
+    """They are not taken off here: the bounce was the address's."""
+    ours = contact(email="jo@elm-street.test", consent=yes(0))
+    assert reconcile(agreed(), ours, member(S.CLEANED), POLICY).down.consent is None
+
+
+def test_what_was_agreed_about_the_old_member_says_nothing_about_the_next_ones() -> None:
+    """A contact who left moved to an address whose owner is subscribed: that is not coming back, and stays
+    so while the opt-out is on its way."""
+    ours = contact(email="jo@elm-street.test", consent=no(0))
+    start = parted(agreed(status=S.UNSUBSCRIBED), S.UNSUBSCRIBED)
+    for _ in range(2):
+        plan = reconcile(start, ours, member(email="jo@elm-street.test", changed=9), POLICY)
+        assert (plan.up.status, plan.down.consent) == (S.UNSUBSCRIBED, None)
+        start = plan.base
 
 
 def test_whoever_was_archived_does_not_come_back_by_a_new_address() -> None:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.domain.consent import OUT_HERE, OUT_THERE, is_new_act
+from processor.domain.consent import OUT_HERE, OUT_THERE, UNCONFIRMED, is_new_act
 from processor.domain.contact import Base, Consent, ConsentStatus, Contact, Member, MemberStatus, email_key
 from processor.domain.mapping import comparable, read
 from processor.domain.plan import Exclusion, MemberState, Plan
-from processor.domain.policy import FieldKind, FieldRule, Policy, Winner, WithoutConsent
+from processor.domain.policy import ConsentStatement, FieldKind, FieldRule, Policy, Winner, WithoutConsent
 from processor.domain.reconcile import WRITABLE, reconcile
 from processor.domain.values import is_empty, with_country_of
 from tests.domain.builders import NOON
@@ -61,6 +61,7 @@ policies = st.builds(
     winner=st.sampled_from(Winner),
     email_winner=st.sampled_from(Winner),
     without_consent=st.sampled_from(WithoutConsent),
+    statement=st.sampled_from([None, ConsentStatement(at=NOON, by="Jo", text="They agreed.")]),
     double_opt_in=st.booleans(),
     import_members=st.booleans(),
     archive_deleted=st.booleans(),
@@ -237,8 +238,8 @@ def check_consent_never_rises_without_evidence(world: World) -> None:
     for base, ours, theirs, plan in world.plans:
         if S.SUBSCRIBED in (plan.up.create, plan.up.status):
             assert ours is not None
-            assert is_new_act(base, ours.consent)
-            assert base is None or base.status not in OUT_THERE
+            assert is_new_act(base, ours.consent) or _is_vouched_for(ours, theirs, world.policy)
+            assert base is None or base.status not in UNCONFIRMED
         consent = plan.down.consent
         if consent is not None and consent.status is ConsentStatus.SUBSCRIBED:
             assert theirs is not None
@@ -246,6 +247,14 @@ def check_consent_never_rises_without_evidence(world: World) -> None:
             assert consent == Consent(consent.status, theirs.last_changed, "mailchimp:subscribed")
         if theirs is not None and theirs.status in OUT_THERE:
             assert plan.up.status in {None, S.PENDING}
+
+
+def _is_vouched_for(ours: Contact, theirs: Member | None, policy: Policy) -> bool:
+    """Whether the customer's recorded word may stand in for evidence: it is there, the platform says
+    subscribed, no evidence says otherwise, and Mailchimp knows nobody."""
+    is_stated = policy.without_consent is WithoutConsent.STATED and policy.statement is not None
+    says_so = ours.consent.status is ConsentStatus.SUBSCRIBED and not ours.consent.has_evidence
+    return is_stated and says_so and theirs is None
 
 
 def check_only_shared_tags_are_removed(world: World) -> None:
@@ -341,7 +350,7 @@ def test_carrying_out_a_plan_leaves_nothing_to_do(world: World) -> None:
 @given(stories(fresh_syncs))
 def test_nobody_who_left_is_subscribed_by_us_again(world: World) -> None:
     """With fresh views: after they left there, only their own later yes leads to anything, and that to
-    being asked by Mailchimp. (A later yes together with a new address is a new start.)"""
+    being asked by Mailchimp."""
     world.audience.refused.clear()
     world.settle()
     there = world.theirs()
@@ -375,6 +384,30 @@ def test_nobody_who_left_is_brought_back_by_a_new_address(world: World, later: l
     assert world.audience.subscribed_by_us == known[0]
     asked = {plan.up.status or plan.up.create for *_, plan in world.plans[known[1] :]}
     assert S.PENDING not in asked
+
+
+@QUICK
+@given(stories(fresh_syncs), st.lists(st.sampled_from(["yes", "old yes", "move", "sync"]), max_size=5))
+def test_who_left_or_has_not_confirmed_is_asked_and_never_subscribed_at_a_new_address(
+    world: World, later: list[str]
+) -> None:
+    """They move to a new address, say yes before, with or after it: Mailchimp asks them at most."""
+    world.audience.refused.clear()
+    world.settle()
+    there = world.theirs()
+    if there is None or there.status not in UNCONFIRMED or world.contact is None:
+        return
+    subscribed, old = world.audience.subscribed_by_us, world.contact.consent
+    for n, what in enumerate(["move", *later]):
+        world.tick(60)
+        if what == "move":
+            world.edit(email=f"jo{n}@oak-street.test")
+        elif what == "sync":
+            world.step(world.theirs())
+        else:
+            world.say(old if what == "old yes" else Consent(ConsentStatus.SUBSCRIBED, world.now, "form"))
+    world.settle()
+    assert world.audience.subscribed_by_us == subscribed
 
 
 EXPECTED_REFUSALS = {"email_taken", "email_forgotten", "member_exists"}
@@ -476,6 +509,7 @@ bases = st.builds(
     fields=st.fixed_dictionaries({}, optional={"name": st.sampled_from([None, "Jo"])}),
     tags=tags,
     consent_at=st.sampled_from([None, NOON]),
+    parted=st.booleans(),
 )
 
 

@@ -21,7 +21,7 @@ from processor.domain.edit import carry_out
 from processor.domain.mapping import write
 from processor.domain.plan import MemberChange, Plan
 from processor.domain.policy import FieldKind, Policy
-from processor.domain.reconcile import reconcile
+from processor.domain.reconcile import parted, reconcile
 from tests.domain.builders import NOON
 
 S = MemberStatus
@@ -194,7 +194,7 @@ class World:
             self.contact = carry_out(self.contact, plan.down, self.now).contact
         self.base = plan.base
         if plan.relink:
-            self.base, self.who = None, None
+            self.base, self.who = parted(plan.base, theirs.status if theirs else None), None
         elif sent is not Sent.NOTHING and not plan.up.is_empty:
             nobody = Contact("shop", "c1", None)
             up = plan.up

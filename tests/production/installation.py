@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,13 +13,14 @@ from typing import Any
 import httpx
 from sqlalchemy import select
 
-from processor import bootstrap, connect
+from processor import bootstrap, connect, install, setup
 from processor.bootstrap import House
 from processor.config import Settings
 from processor.domain.connection import ConnectionState
 from processor.domain.contact import Contact
 from processor.domain.event import EventStatus
 from processor.kit import Kit, utc_now
+from processor.setup import Choices
 from processor.store import changes, connections, inbox, keys, liveness, members
 from processor.store import contacts as stored
 from processor.store.connections import ConnectionRow
@@ -166,23 +166,31 @@ class Installation:
 
 @contextmanager
 def installation(
-    folder: Path, database_url: str, redis_url: str, *, webs: int = 2, workers: int = 2, **settings: object
+    folder: Path,
+    database_url: str,
+    redis_url: str,
+    *,
+    webs: int = 2,
+    workers: int = 2,
+    connected: bool = True,
+    **settings: object,
 ) -> Iterator[Installation]:
-    """Run sandbox, web and worker processes, with an audience connected and in step."""
+    """Run sandbox, web and worker processes, with an audience connected and in step unless told not to."""
     with _nobody_at_work(folder, database_url=database_url, redis_url=redis_url, **settings) as made:
         release = Process("release", procfile()["release"], made.env, folder / "release.log")
         assert release.wait(60) == 0, release.said()
         for _ in range(webs):
             made.start_web()
         made.until_at_work(*(made.start_worker() for _ in range(workers)))
-        connect_account(made)
+        if connected:
+            connect_account(made)
         yield made
 
 
 @contextmanager
-def embedded(folder: Path, **settings: object) -> Iterator[Installation]:
-    """Run the sandbox, and everything else in one process on SQLite, with an audience connected. The one
-    process is the only one of `workers`."""
+def embedded(folder: Path, *, connected: bool = True, **settings: object) -> Iterator[Installation]:
+    """Run the sandbox, and everything else in one process on SQLite, with an audience connected unless told
+    not to. The one process is the only one of `workers`."""
     with _nobody_at_work(folder, data_dir=folder / "data", **settings) as made:
         port = free_port()
         env = {**made.env, "PORT": str(port)}
@@ -192,7 +200,8 @@ def embedded(folder: Path, **settings: object) -> Iterator[Installation]:
         until_listening(port, process)
         made.router.backends.append(port)
         made.until_at_work(process)
-        connect_account(made)
+        if connected:
+            connect_account(made)
         yield made
 
 
@@ -253,17 +262,18 @@ def connect_account(made: Installation) -> None:
     made.control.forget_deliveries()
 
 
-def connect_audience(made: Installation, account_id: str, mailchimp_account: str, audience: str) -> str:
-    """Go through the OAuth pages as the customer does; return the connection."""
+def connect_audience(
+    made: Installation, account_id: str, mailchimp_account: str, audience: str, **choices: Any
+) -> str:
+    """Go through the OAuth pages as the customer does, and begin the first sync; return the connection."""
     link = connect.make_link(made.kit, account_id)
     with httpx.Client(follow_redirects=False, timeout=30) as browser:
-        allow = browser.get(link).headers["location"]
+        address, _, token = link.partition("?link=")
+        allow = browser.post(address, data={"link": token}).headers["location"]
         back = browser.post(allow, data={"account": mailchimp_account, "answer": "allow"}).headers["location"]
-        offered = browser.get(back)
-        token = re.search(r'name="token" value="([^"]+)"', offered.text)
-        assert token, offered.text
-        url = f"{made.router.url}/connect/audience"
-        chosen = browser.post(url, data={"token": token[1], "audience": audience})
-        assert chosen.status_code == 200, chosen.text
+        assert browser.get(back).status_code == 303
     with made.house.store.read() as c:
-        return connections.for_account(c, account_id)[0].id
+        connection_id = connections.for_account(c, account_id)[0].id
+    setup.save(made.kit, connection_id, Choices(audience, **choices), "the test")
+    install.start(made.kit, connection_id, "the test", skip_preview=True)
+    return connection_id

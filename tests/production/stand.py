@@ -31,7 +31,10 @@ class Mailchimp:
         self.calls += 1
         self.now += timedelta(seconds=self.call_seconds)
 
-    def member(self, audience: str, key: str) -> Member | None:
+    def audience(self, audience: str) -> None:
+        """Be there."""
+
+    def member(self, audience: str, key: str, **_: Any) -> Member | None:
         """Return one member."""
         self._called()
         return next((m for m in self.known if key in {m.id, m.contact_id}), None)

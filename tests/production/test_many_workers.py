@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 AGREED = Consent(ConsentStatus.SUBSCRIBED, datetime.fromisoformat("2026-01-15T09:00:00+00:00"), "checkout")
 TENANTS = ("north", "south", "east")
-PEOPLE = 60
+PEOPLE = 45
+"""Few enough that their changes go by calls of their own, not by a batch (`push.batch.MANY`)."""
 
 
 @pytest.fixture

@@ -112,8 +112,8 @@ def add_hook(kit: Kit, connection_id: str = "con_one", *, secret: str | None = N
     with kit.store.write() as c:
         sealed = kit.sealer.seal(token, hook_token_bind(connection_id))
         token_hash = hooks.add(c, token, connection_id, sealed, kit.now())
-        if secret is not None:
-            hooks.activate(c, token_hash, "wh_1", kit.sealer.seal(secret, hook_secret_bind(connection_id)))
+        bound = hook_secret_bind(connection_id)
+        hooks.activate(c, token_hash, "wh_1", kit.sealer.seal(secret, bound) if secret is not None else None)
     return token
 
 

@@ -76,7 +76,7 @@ def test_only_connections_that_wait_for_nobody_are_live(store: Store) -> None:
         assert connections.sweep_due(c, later(-1), 20) == []
         assert len(connections.for_account(c, "acc_1")) == len(connections.all(c)) == len(states)
         assert connections.for_account(c, "acc_2") == []
-    assert live == {"previewing", "importing", "in_sync", "catching_up", "partial", "stalled"}
+    assert live == {"importing", "in_sync", "catching_up", "partial", "stalled"}
 
 
 def test_setting_a_state_says_whether_anything_changed(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 from alembic.autogenerate import compare_metadata
@@ -20,12 +21,20 @@ def test_migrations_build_exactly_the_tables_of_the_code(store: Store) -> None:
         assert compare_metadata(context, metadata) == []
 
 
+def _parts(sql: str) -> list[str]:
+    """A statement's parts between its outermost brackets, and what stands before and behind them."""
+    head, bracket, rest = sql.partition("(")
+    inner, _, tail = rest.rpartition(")")
+    return [head.strip() + bracket, tail.strip(), *(p.strip() for p in re.split(r",\s*(?![^(]*\))", inner))]
+
+
 def _statements(c: Connection) -> list[str]:
     if c.dialect.name == "sqlite":
         query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'"
         found = c.scalars(text(query))
-        # The order of the constraints within a table is the only thing that may differ.
-        return sorted(str(sorted(line.strip(" ,") for line in sql.splitlines())) for sql in found)
+        # The order of columns and constraints within a table is the only thing that may differ: SQLite puts a
+        # column that is added later behind everything else.
+        return sorted(str(sorted(_parts(sql))) for sql in found)
     query = (
         "SELECT replace(indexdef, current_schema() || '.', '') FROM pg_indexes"
         " WHERE schemaname = current_schema() AND tablename <> 'alembic_version'"

@@ -35,5 +35,6 @@ class Paper:
         kind = answer.headers["content-type"].partition(";")[0]
         assert kind in content, said
         schema = {**content[kind]["schema"], "components": self.document["components"]}
-        errors = list(Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(answer.json()))
+        body = answer.json() if kind.endswith("json") else answer.text
+        errors = list(Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(body))
         assert errors == [], f"{said}: {[error.message for error in errors]}"

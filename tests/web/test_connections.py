@@ -46,10 +46,10 @@ def test_no_secret_of_a_connection_is_shown(api: Api) -> None:
 def test_each_state_says_what_goes_on(api: Api) -> None:
     """A label and a line for each state, as the portal will show them."""
     said = {
-        "setup": ("Finish setup", "Choose the audience to keep in step with."),
+        "setup": ("Finish setup", "The audience is chosen. Look at the preview, then start the first sync."),
         "importing": ("First sync running", "0 contacts so far. Nothing for you to do."),
         "in_sync": ("Up to date", "Nothing is waiting."),
-        "paused": ("Paused", "0 changes waiting until somebody resumes."),
+        "paused": ("Paused", "Nothing is sent until somebody resumes. Whatever changes is kept."),
         "removed": ("Disconnected", "Nothing of ours is left in Mailchimp."),
     }
     for state, words in said.items():
@@ -108,20 +108,75 @@ def granted(place: Place, control: Control) -> tuple[str, str, str]:
     return connection, audience.id, make_key(place.house, ACME)
 
 
-def test_a_program_can_choose_the_audience(place: Place, control: Control) -> None:
-    """It lists what there is, chooses, and the first sync runs with one webhook of ours; again is safe."""
+def field_of(refused: httpx.Response) -> str:
+    """The first field that a problem names."""
+    return str(refused.json()["errors"][0]["field"])
+
+
+def test_a_program_can_set_a_connection_up(place: Place, control: Control) -> None:
+    """It lists what there is, looks at the fields, chooses; nothing has begun, and again is safe."""
     connection, audience, key = granted(place, control)
+    path = f"/v1/connections/{connection}"
     with httpx.Client(base_url=place.url, headers={"Authorization": f"Bearer {key}"}) as http:
-        found = http.get(f"/v1/connections/{connection}/audiences").json()["audiences"]
-        assert found == [{"id": audience, "name": "News", "member_count": 0, "double_opt_in": False}]
+        (found,) = http.get(f"{path}/audiences").json()["audiences"]
+        assert (found["id"], found["name"], found["taken_by"]) == (audience, "News", None)
+        drafted = http.get(f"{path}/audiences/{audience}").json()
+        assert {one["target"]: one["default"] for one in drafted["fields"]}["FNAME"] == "first_name"
         for _ in range(2):
-            answer = http.patch(f"/v1/connections/{connection}", json={"audience_id": audience})
+            answer = http.patch(path, json={"audience_id": audience})
             assert answer.status_code == 200
-            assert (answer.json()["state"], answer.json()["audience_name"]) == ("importing", "News")
+            assert (answer.json()["state"], answer.json()["audience_name"]) == ("setup", "News")
+        assert control.audience_info(audience)["webhooks"] == []
+        assert http.patch(path, json={"audience_id": "0000000000"}).status_code == 409
+        begun = http.post(f"{path}/sync", json={"skip_preview": True})
+        assert begun.status_code == 202, begun.text
         assert len(control.audience_info(audience)["webhooks"]) == 1
-        other = http.patch(f"/v1/connections/{connection}", json={"audience_id": "0000000000"})
-        assert other.status_code == 422
-        assert http.patch(f"/v1/connections/{connection}", json={}).status_code == 422
+        other = http.patch(path, json={"audience_id": "0000000000"})
+        assert (other.status_code, field_of(other)) == (422, "audience_id")
+
+
+def test_settings_are_changed_one_by_one_and_shown(place: Place, control: Control) -> None:
+    """What is not named stays; a statement is kept with its time and its name; what does not fit is refused
+    with the choice that it is about."""
+    connection, audience, key = granted(place, control)
+    path = f"/v1/connections/{connection}"
+    with httpx.Client(base_url=place.url, headers={"Authorization": f"Bearer {key}"}) as http:
+        assert field_of(http.patch(path, json={})) == "audience_id"
+        fields = [{"field": "given", "target": "FNAME", "winner": "mailchimp"}]
+        sent = {"audience_id": audience, "fields": fields, "brake_share": 0.2}
+        assert http.patch(path, json=sent).status_code == 200
+        bare = http.patch(path, json={"without_consent": "stated"})
+        assert (bare.status_code, field_of(bare)) == (422, "statement_text")
+        stated = {"without_consent": "stated", "statement_text": "They all agreed.", "statement_by": "Jo"}
+        settings = http.patch(path, json=stated).json()["settings"]
+        assert (settings["statement"]["by"], settings["statement"]["text"]) == ("Jo", "They all agreed.")
+        assert settings["brake_share"] == 0.2
+        assert [(f["field"], f["target"], f["winner"]) for f in settings["fields"]] == [
+            ("given", "FNAME", "mailchimp")
+        ]
+        twice = [{"field": "given", "target": "FNAME"}, {"field": "given", "target": "LNAME"}]
+        assert http.patch(path, json={"fields": twice}).status_code == 422
+        assert http.get(path).json()["settings"] == settings
+
+
+def test_an_erasure_is_begun_once_and_can_be_followed(api: Api) -> None:
+    """202 while something is left to do; the feed says it by the id; another account finds none of it."""
+    make_connection(api.house, audience_id="a", state="reconnect", problem_code="reconnect")
+    api.put("jo", email="jo@maple-street.test")
+    path = f"/v1/accounts/{ACME}/contacts/jo/erase"
+    begun = api.call("POST", path)
+    assert begun.status_code == 202
+    assert begun.json()["removed"]["contacts"] == 1
+    assert api.call("POST", path).json()["id"] == begun.json()["id"]
+    one = f"/v1/erasures/{begun.json()['id']}"
+    assert [place["state"] for place in api.call("GET", one).json()["places"]] == ["waiting"]
+    assert api.call("GET", one, key=api.birch_key).status_code == 404
+    assert api.call("POST", path, key=api.birch_key).status_code == 404
+    assert api.call("GET", f"/v1/accounts/{ACME}/contacts/jo").status_code == 404
+    (told,) = api.call("GET", f"/v1/accounts/{ACME}/changes").json()["changes"]
+    assert (told["id"], told["contact"]) == ("jo", None)
+    assert "maple" not in str(told)
+    assert api.call("POST", f"/v1/accounts/{ACME}/contacts/nobody/erase").status_code == 404
 
 
 def test_what_mailchimp_refuses_is_told_as_theirs(place: Place, control: Control) -> None:

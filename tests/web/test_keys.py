@@ -16,6 +16,8 @@ BODIES: dict[str, Any] = {
     "writeContacts": {"contacts": [{"id": "jo"}]},
     "changeConnection": {"audience_id": "a6b5da1054"},
     "retryMembers": {},
+    "beginSync": {},
+    "resumeConnection": {},
     "replayEvents": {"status": "received"},
 }
 """A body that is taken, for each operation that has one."""
@@ -39,7 +41,8 @@ def call(api: Api, operation: Operation, path: str, key: str) -> Any:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda o: o.name)
 def test_without_a_key_nothing_is_answered(api: Api, operation: Operation) -> None:
     """No key, an unknown one, another scheme: 401, with what to send, before anything is looked at."""
-    path = address(operation, account=ACME, id="jo", connection="con_x", event="evt_1")
+    parts = {"connection": "con_x", "event": "evt_1", "audience": "a", "erasure": "ers_x"}
+    path = address(operation, account=ACME, id="jo", **parts)
     for header in ("", "Bearer", "Bearer bw_unknown", "Basic am86eA==", f"Bearer {'x' * 5000}", "Bearer é"):
         headers = {"Authorization": header.encode()} if header else {}
         answer = api.call(operation.method, path, key="", headers=headers)
@@ -53,13 +56,17 @@ def test_a_tenant_finds_nothing_of_another(api: Api, operation: Operation) -> No
     """Birch's key with Acme's ids gets what it would get for ids that do not exist, and changes nothing."""
     connection = make_connection(api.house, ACME)
     (event,) = keep(api.house, connection, b"type=profile&secret=acme")
+    api.put("gone", email="gone@maple-street.test")
+    erasure = api.call("POST", f"/v1/accounts/{ACME}/contacts/gone/erase").json()["id"]
     api.put("jo", email="jo@maple-street.test")
     before = everything(api, connection, event)
-    path = address(operation, account=ACME, id="jo", connection=connection, event=event)
+    there = {"connection": connection, "event": event, "audience": "a", "erasure": erasure}
+    path = address(operation, account=ACME, id="jo", **there)
     answer = call(api, operation, path, api.birch_key)
     if "{" in operation.path:
         assert answer.status_code == 404
-        nowhere = address(operation, account="nobody", id="jo", connection="con_none", event="evt_99999")
+        none = {"connection": "con_none", "event": "evt_99999", "audience": "a", "erasure": "ers_none"}
+        nowhere = address(operation, account="nobody", id="jo", **none)
         unknown = call(api, operation, nowhere, api.birch_key)
         assert unknown.status_code == 404
         assert list(unknown.json()) == list(answer.json())

@@ -79,13 +79,25 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("get", one, {"key": api.birch_key}),
         ("post", batch, {"json": {"contacts": [{"id": "a"}, {"id": "b", "email": "x"}, {}]}}),
         ("get", "/v1/accounts/{account}/changes", {}),
+        ("post", "/v1/accounts/{account}/contacts/{id}/erase", {"key": api.birch_key}),
         ("delete", one, {}),
         ("get", "/v1/accounts/{account}/changes", {}),
         ("get", "/v1/accounts/{account}/connections", {}),
         ("post", "/v1/accounts/{account}/connect-links", {}),
+        ("post", "/v1/accounts/{account}/portal-links", {}),
         ("get", "/v1/connections/{connection}", {}),
         ("get", "/v1/connections/{connection}/audiences", {}),
+        ("get", "/v1/connections/{connection}/audiences/{audience}", {}),
         ("patch", "/v1/connections/{connection}", {"json": {"audience_id": "b"}}),
+        ("get", "/v1/connections/{connection}/preview", {}),
+        ("post", "/v1/connections/{connection}/preview", {}),
+        ("get", "/v1/connections/{connection}/preview", {}),
+        ("get", "/v1/connections/{connection}/preview.csv", {}),
+        ("get", "/v1/connections/{connection}/sync", {}),
+        ("post", "/v1/connections/{connection}/sync", {"json": {}}),
+        ("post", "/v1/connections/{connection}/sync/cancel", {}),
+        ("post", "/v1/connections/{connection}/pause", {}),
+        ("post", "/v1/connections/{connection}/resume", {"json": {"accept": True}}),
         ("get", "/v1/connections/{connection}/members", {}),
         ("get", "/v1/connections/{connection}/members", {"params": {"state": "lost"}}),
         ("post", "/v1/connections/{connection}/members/retry", {"json": {}}),
@@ -96,8 +108,11 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("post", "/v1/replays", {"json": {}}),
         ("delete", "/v1/connections/{connection}", {}),
         ("get", "/v1/accounts/{account}/receipts", {}),
+        ("post", "/v1/accounts/{account}/contacts/{id}/erase", {}),
+        ("get", "/v1/erasures/{erasure}", {}),
     ]
     parts = {"account": ACME, "id": "jo", "connection": connection, "event": event}
+    parts |= {"audience": "a", "erasure": "era_x"}
     for method, path, sent in calls:
         paper.check(method, path, api.call(method.upper(), path.format(**parts), **sent))
     assert {(method, path) for method, path, _ in calls} == set(paper.operations()) - {("get", PATH)}

@@ -32,7 +32,7 @@ def test_refused_contacts_are_told_in_words_and_come_along_once_corrected(acme: 
     acme.put("2", email="someone@example.com", fields={"first_name": "Sam"}, consent=SUBSCRIBED)
     acme.put("3", email=JO, fields={"first_name": "Joanna"}, consent=SUBSCRIBED)
     acme.put("4", email="kim@maple-street.test")
-    until(lambda: are(acme, MemberState.FAILING, "2", "3"))
+    until(lambda: are(acme, MemberState.FAILING, "2", "3") and are(acme, MemberState.EXCLUDED, "4"))
     failing = told(acme, MemberState.FAILING)
     assert (failing["2"].email, failing["2"].reason) == ("someone@example.com", "email_fake")
     assert "“someone@example.com”" in failing["2"].words.happened

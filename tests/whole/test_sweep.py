@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from processor import connect
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
 from processor.domain.contact import ConsentStatus
 from processor.store import connections
 from processor.store.connections import ConnectionRow
 from processor.sweep import sweep
-from tests.whole.world import SUBSCRIBED, World, until
+from tests.whole.world import SUBSCRIBED, World, begin, until, world
 
 JO = "jo@maple-street.test"
 
@@ -94,5 +100,64 @@ def test_another_audience_may_be_chosen_when_the_first_is_gone(acme: World) -> N
 
     assert until(lambda: row().problem_code) == "audience_gone"
     second = acme.control.audience(acme.mailchimp_account, "Second")
-    connect.choose_audience(acme.kit, acme.connection_id, second.id)
+    begin(acme.house, acme.connection_id, second.id)
     assert until(lambda: acme.control.member(second.id, JO))["status"] == "subscribed"
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Iterator[World]:
+    """An audience of three pages."""
+    people = [{"email_address": f"m{n}@maple-street.test", "status": "subscribed"} for n in range(2300)]
+    with world(tmp_path, members=people) as made:
+        yield made
+
+
+def test_a_sweep_that_is_interrupted_goes_on_where_it_was(many: World) -> None:
+    """Its process ends after the first page: another worker reads the rest, and not that page again."""
+    many.control.latency(0.25)
+    kit = replace(many.kit, worker="one that ends", stopping=threading.Event())
+    going = threading.Thread(target=sweep, args=(kit, many.connection_id), kwargs={"full": True})
+    going.start()
+
+    def seen() -> int:
+        with many.house.store.read() as c:
+            cursor = connections.get(c, many.connection_id).sweep_cursor
+        return cursor["seen"] if cursor else 0
+
+    until(lambda: seen() >= 1000, 60)
+    kit.stopping.set()
+    many.control.forget_requests()
+    going.join()
+    until(lambda: seen() == 0, 60)
+    until(lambda: not many.is_at_work(), 60)
+    pages = many.control.calls()["GET /lists/{list_id}/members"]
+    assert pages <= 3, "the page that was under way, and those after it"
+    assert seen() == 0
+    assert len(many.contacts()) == 2300
+
+
+def test_the_next_page_is_read_while_one_is_worked_on(many: World) -> None:
+    """Never more than one ahead."""
+    many.control.latency(0.05)
+    many.control.forget_requests()
+    assert sweep(many.kit, many.connection_id, full=True).seen == 2300
+    assert many.control.calls()["GET /lists/{list_id}/members"] == 4
+
+
+def test_a_full_comparison_that_is_asked_for_meanwhile_is_made_afterwards(many: World) -> None:
+    """What was read before the wish was read under other rules."""
+    many.control.latency(0.25)
+    going = threading.Thread(target=sweep, args=(many.kit, many.connection_id), kwargs={"full": True})
+    going.start()
+
+    def row() -> ConnectionRow:
+        with many.house.store.read() as c:
+            return connections.get(c, many.connection_id)
+
+    until(lambda: row().sweep_cursor is not None)
+    with many.house.store.write() as c:
+        connections.update(c, many.connection_id, many.kit.now(), last_full_sweep_at=None)
+    wished_at = many.kit.now()
+    going.join()
+    many.control.latency(0)
+    until(lambda: row().last_full_sweep_at is not None and row().last_full_sweep_at > wished_at, 60)

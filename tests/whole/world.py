@@ -8,8 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-from processor import bootstrap, connect, contacts, feed
+import httpx
+
+from processor import bootstrap, connect, contacts, feed, install, setup
 from processor.bootstrap import House
 from processor.config import Settings
 from processor.domain.connection import ConnectionState
@@ -81,6 +84,42 @@ class World:
             named["tags"] = frozenset(named["tags"])
         return contacts.put(self.kit, ACCOUNT, contact_id, ContactPatch(**named)).contact
 
+    def choose(self, **choices: Any) -> None:
+        """Choose the audience, and begin nothing."""
+        setup.save(self.kit, self.connection_id, setup.Choices(self.audience, **choices), "a test")
+
+    def state(self) -> str:
+        """Return the connection's stored state."""
+        return _state(self.house, self.connection_id)
+
+    def is_at_work(self) -> bool:
+        """Whether any worker holds a turn of the connection."""
+        from sqlalchemy import select
+
+        from processor.store.tables import leases
+
+        with self.house.store.read() as c:
+            return bool(
+                c.scalars(select(leases.c.name).where(leases.c.name.contains(self.connection_id))).all()
+            )
+
+    def reconnect(self) -> None:
+        """Sign in to Mailchimp once more, as the customer does."""
+        begun = connect.begin_for(self.kit, ACCOUNT, self.connection_id)
+        said = {"account": self.mailchimp_account, "answer": "allow"}
+        back = httpx.post(begun.authorize_url, data=said).headers["location"]
+        asked = dict(parse_qsl(urlsplit(back).query))
+        connect.complete(
+            self.kit, self.house.http, state=asked["state"], browser=begun.browser, code=asked["code"]
+        )
+
+    def contacts(self) -> list[Contact]:
+        """Return the platform's contacts."""
+        from processor.store import contacts as stored
+
+        with self.house.store.read() as c:
+            return stored.page(c, ACCOUNT, None, 100_000)
+
     def contact(self, email: str) -> Contact | None:
         """Return the platform's contact with this address."""
         from processor.store import contacts as stored
@@ -125,6 +164,32 @@ def world(
     **settings: Any,
 ) -> Iterator[World]:
     """Run sandbox, receiver and workers, with an audience connected and in step."""
+    with prepared(
+        data_dir,
+        database_url=database_url,
+        redis_url=redis_url,
+        members=members,
+        audience_id=audience_id,
+        **settings,
+    ) as made:
+        begin(made.house, made.connection_id, made.audience)
+        until(lambda: made.state() == ConnectionState.IN_SYNC, 60)
+        until(made.settled)
+        made.control.forget_requests()
+        yield made
+
+
+@contextmanager
+def prepared(
+    data_dir: Path,
+    *,
+    database_url: str = "",
+    redis_url: str = "",
+    members: Any = (),
+    audience_id: str | None = None,
+    **settings: Any,
+) -> Iterator[World]:
+    """Run sandbox, receiver and workers, with an account connected and an audience to choose."""
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(SandboxSettings(port=0, retry_intervals_seconds=(0.2,) * 6)))
         control = stack.enter_context(Control(sandbox.url))
@@ -132,17 +197,12 @@ def world(
             installation(data_dir, sandbox.url, database_url=database_url, redis_url=redis_url, **settings)
         )
         account = control.account("Acme")
-        fields = [{"tag": "CITY", "type": "text"}, {"tag": "ADDRESS", "type": "address"}]
+        fields = [{"tag": "CITY", "type": "text"}]
         named = {"id": audience_id} if audience_id else {}
         listed = control.audience(account.id, "News", merge_fields=fields, **named)
         control.put_members(listed.id, members)
         connection_id = grant(house, control, account.id, sandbox.url)
-        connect.choose_audience(house.kit, connection_id, listed.id)
-        made = World(house, control, server, connection_id, listed.id, account.id)
-        until(lambda: _state(house, connection_id) == ConnectionState.IN_SYNC)
-        until(made.settled)
-        control.forget_requests()
-        yield made
+        yield World(house, control, server, connection_id, listed.id, account.id)
 
 
 @contextmanager
@@ -167,6 +227,12 @@ def installation(data_dir: Path, sandbox_url: str, **settings: Any) -> Iterator[
         yield house, stack.enter_context(Web(web.build(house.kit), port=port))
 
 
+def begin(house: House, connection_id: str, audience_id: str, **choices: Any) -> None:
+    """Choose an audience, and begin the first sync without a preview."""
+    setup.save(house.kit, connection_id, setup.Choices(audience_id, **choices), "a test")
+    install.start(house.kit, connection_id, "a test", skip_preview=True)
+
+
 def _free_port() -> int:
     import socket
 
@@ -187,6 +253,8 @@ def grant(house: House, control: Control, account_id: str, api_base: str) -> str
     from processor.store.ids import CONNECTION, new_id
 
     connection_id = new_id(CONNECTION)
+    token = control.token(account_id)
+    said = httpx.get(f"{control.url}/oauth2/metadata", headers={"Authorization": f"OAuth {token}"}).json()
     with house.store.write() as c:
         accounts.ensure(c, ACCOUNT, utc_now())
         connections.create(
@@ -194,12 +262,12 @@ def grant(house: House, control: Control, account_id: str, api_base: str) -> str
             connection_id,
             ACCOUNT,
             utc_now(),
-            mailchimp_account=account_id,
+            mailchimp_account=str(said["user_id"]),
             account_name="Acme",
             login_name="jo",
             role="admin",
             dc="us1",
             api_base=api_base,
-            token_sealed=house.kit.sealer.seal(control.token(account_id), token_bind(connection_id)),
+            token_sealed=house.kit.sealer.seal(token, token_bind(connection_id)),
         )
     return connection_id

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from processor import connect, report, uninstall
+from processor import connect, report, setup, uninstall
+from processor.errors import Invalid
 from processor.web.api.operation import Call, Nothing, Operation, Reply
 from processor.web.models.connection import (
-    AudiencesAnswer,
     ConnectionAnswer,
-    ConnectionAsked,
     ConnectionsAnswer,
     ConnectLinkAnswer,
-    audience_answer,
     connection_answer,
 )
 from processor.web.models.receipt import ReceiptAnswer, ReceiptsAnswer, receipt_answer
+from processor.web.models.settings import (
+    AudiencesAnswer,
+    ConnectionAsked,
+    DraftAnswer,
+    audience_answer,
+    choices_of,
+    draft_answer,
+)
 
 ONE = "/v1/connections/{connection}"
 LINKS = "/v1/accounts/{account}/connect-links"
@@ -39,14 +45,25 @@ def get(call: Call[Nothing, None]) -> Reply:
 
 def audiences(call: Call[Nothing, None]) -> Reply:
     """Ask Mailchimp which audiences there are to choose from."""
-    found = connect.audiences(call.kit, call.path["connection"])
+    found = setup.offers(call.kit, call.path["connection"])
     return Reply(AudiencesAnswer(audiences=[audience_answer(one) for one in found]))
 
 
+def draft(call: Call[Nothing, None]) -> Reply:
+    """Show an audience's fields, the platform's, and one real person on both sides."""
+    found = setup.draft(call.kit, call.path["connection"], call.path["audience"])
+    return Reply(draft_answer(found))
+
+
 def change(call: Call[Nothing, ConnectionAsked]) -> Reply:
-    """Choose the audience, and begin the first sync."""
-    connect.choose_audience(call.kit, call.path["connection"], call.body.audience_id)
-    return _stands(call, call.path["connection"])
+    """Write down what was chosen."""
+    row = report.row_of(call.kit, call.path["connection"], call.caller.account_id)
+    audience_id = call.body.audience_id or row.audience_id
+    if audience_id is None:
+        raise Invalid("Choose one of the audiences that Mailchimp has.", "audience_id")
+    by = call.body.statement_by or call.caller.name
+    setup.save(call.kit, row.id, choices_of(call.body, audience_id), by)
+    return _stands(call, row.id)
 
 
 def remove(call: Call[Nothing, None]) -> Reply:
@@ -90,12 +107,14 @@ OPERATIONS = (
         "PATCH",
         ONE,
         "changeConnection",
-        "Choose a connection's audience",
+        "Set a connection up, or change its settings",
         handler=change,
         body=ConnectionAsked,
         answers={200: ConnectionAnswer},
         refusals=(409, 502),
-        description="Maps the fields, registers our webhook and begins the first sync. Safe to repeat.",
+        description="Checks what is chosen against the audience as Mailchimp has it, and writes it down. "
+        "Begins nothing: ask for a preview, then for the first sync. A connection that works goes on under "
+        "the new settings, and everybody is compared anew. Safe to repeat.",
     ),
     Operation(
         "DELETE",
@@ -125,5 +144,16 @@ OPERATIONS = (
         answers={200: AudiencesAnswer},
         refusals=(409, 502),
         description="Asks Mailchimp.",
+    ),
+    Operation(
+        "GET",
+        f"{ONE}/audiences/{{audience}}",
+        "draftConnection",
+        "See what there is to map in an audience",
+        handler=draft,
+        answers={200: DraftAnswer},
+        refusals=(409, 502),
+        description="The audience's fields with the names that would be mapped by themselves, the fields "
+        "that the platform uses, and one real contact on both sides. Asks Mailchimp; changes nothing.",
     ),
 )

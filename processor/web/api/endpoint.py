@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from processor import report
@@ -108,6 +108,10 @@ def _mailchimp(error: MailchimpError) -> Problem:
 def _response(reply: Reply) -> Response:
     if reply.problem:
         return Problem(reply.status, headers=NO_STORE, **reply.problem)
+    if reply.file is not None:
+        headers = {**NO_STORE, "Content-Disposition": f'attachment; filename="{reply.file.name}"'}
+        media_type = f"{reply.file.media_type}; charset=utf-8"
+        return StreamingResponse(reply.file.text, reply.status, headers, media_type=media_type)
     if reply.body is None:
         return Response(status_code=reply.status, headers=NO_STORE)
     text = reply.body.model_dump_json()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -35,6 +35,16 @@ class Call(Generic[Q, B]):
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """Text that is made while it is sent, so that its length does not matter. Its operation says the same
+    media type in `files`."""
+
+    name: str
+    media_type: str
+    text: Iterator[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What is answered."""
 
@@ -42,6 +52,8 @@ class Reply:
     status: int = 200
     problem: Mapping[str, Any] = field(default_factory=dict)
     """With a status of 400 and more: `detail`, `code` and whatever else the problem tells."""
+    file: File | None = None
+    """In place of a body, something to keep as a file."""
 
 
 Handler = Callable[[Call[Any, Any]], Reply]
@@ -66,6 +78,8 @@ class Operation:
     query: type[BaseModel] = Nothing
     body: type[BaseModel] | None = None
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    files: Mapping[int, str] = field(default_factory=dict)
+    """Media types by status, of answers that are files."""
     refusals: tuple[int, ...] = ()
     description: str = ""
     is_open: bool = False

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from processor.web.api import connections, contacts, events, feed, members
+from processor.web.api import connections, contacts, erasures, events, feed, members, portal, preview, sync
 from processor.web.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *contacts.OPERATIONS,
+    *erasures.OPERATIONS,
     *feed.OPERATIONS,
     *connections.OPERATIONS,
+    *portal.OPERATIONS,
+    *preview.OPERATIONS,
+    *sync.OPERATIONS,
     *members.OPERATIONS,
     *events.OPERATIONS,
 )

@@ -1,4 +1,4 @@
-"""Connections, the links that make them, and the audiences to choose from."""
+"""Connections, and the links that make them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import datetime
 from pydantic import Field
 
 from processor.domain.connection import ConnectionState
-from processor.mailchimp.audiences import Audience
 from processor.report import ConnectionReport
-from processor.web.models.kinds import Answer, Asked, Word
+from processor.web.models.kinds import Answer
+from processor.web.models.settings import SettingsAnswer, settings_answer
 
 
 class ConnectLinkAnswer(Answer):
@@ -19,27 +19,6 @@ class ConnectLinkAnswer(Answer):
     expires_at: datetime
 
 
-class ConnectionAsked(Asked):
-    """What may be changed of a connection."""
-
-    audience_id: Word = Field(description="The audience to keep in step with; the first sync begins at once.")
-
-
-class AudienceAnswer(Answer):
-    """An audience of the connected Mailchimp account."""
-
-    id: str
-    name: str
-    member_count: int = Field(description="Subscribed members, as Mailchimp counts them.")
-    double_opt_in: bool
-
-
-class AudiencesAnswer(Answer):
-    """The audiences that the connected login may see."""
-
-    audiences: list[AudienceAnswer]
-
-
 class ProblemOfConnection(Answer):
     """What a connection waits for."""
 
@@ -47,6 +26,15 @@ class ProblemOfConnection(Answer):
     title: str
     happened: str
     todo: str
+
+
+class NoticeOfConnection(Answer):
+    """What we mended by ourselves: for information, nothing to do."""
+
+    code: str
+    at: datetime
+    title: str
+    happened: str
 
 
 class ConnectionAnswer(Answer):
@@ -66,6 +54,8 @@ class ConnectionAnswer(Answer):
     waiting: int = Field(description="Changes that wait, in both directions.")
     oldest_waiting_at: datetime | None
     last_full_sweep_at: datetime | None = Field(description="When both sides were last compared in full.")
+    notice: NoticeOfConnection | None = Field(description="What we last mended of our webhook.")
+    settings: SettingsAnswer
     created_at: datetime
 
 
@@ -73,16 +63,6 @@ class ConnectionsAnswer(Answer):
     """The connections of an account, oldest first."""
 
     connections: list[ConnectionAnswer]
-
-
-def audience_answer(audience: Audience) -> AudienceAnswer:
-    """Return the audience as the API shows it."""
-    return AudienceAnswer(
-        id=audience.id,
-        name=audience.name,
-        member_count=audience.member_count,
-        double_opt_in=audience.double_opt_in,
-    )
 
 
 def connection_answer(report: ConnectionReport) -> ConnectionAnswer:
@@ -107,5 +87,16 @@ def connection_answer(report: ConnectionReport) -> ConnectionAnswer:
         waiting=report.waiting,
         oldest_waiting_at=report.oldest_waiting_at,
         last_full_sweep_at=row.last_full_sweep_at,
+        notice=_notice(report),
+        settings=settings_answer(row.policy),
         created_at=row.created_at,
+    )
+
+
+def _notice(report: ConnectionReport) -> NoticeOfConnection | None:
+    found = report.notice
+    if found is None:
+        return None
+    return NoticeOfConnection(
+        code=found.code, at=found.at, title=found.words.title, happened=found.words.happened
     )

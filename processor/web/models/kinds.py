@@ -21,6 +21,7 @@ ADDRESS_LENGTH = 320
 """64 for the name, 255 for the domain (RFC 5321), and the @ between."""
 SOURCE_LENGTH = 500
 TAG_LENGTH = 100
+STATEMENT_LENGTH = 2000
 MOST_TAGS = 200
 MOST_FIELDS = 200
 FIELD_NAME_LENGTH = 100
@@ -97,6 +98,7 @@ Address = Annotated[str, _at_most(ADDRESS_LENGTH), _text_schema(ADDRESS_LENGTH)]
 Source = Annotated[str, _at_most(SOURCE_LENGTH), _text_schema(SOURCE_LENGTH)]
 Tag = Annotated[str, _at_most(TAG_LENGTH, empty=False), _text_schema(TAG_LENGTH, least=1)]
 FieldName = Annotated[str, _at_most(FIELD_NAME_LENGTH, empty=False), _text_schema(FIELD_NAME_LENGTH, least=1)]
+Statement = Annotated[str, _at_most(STATEMENT_LENGTH, empty=False), _text_schema(STATEMENT_LENGTH, least=1)]
 Word = Annotated[str, _at_most(ID_LENGTH, empty=False), _text_schema(ID_LENGTH, least=1)]
 """A name that is looked up: a type, a code, a connection's id."""
 

@@ -1,0 +1,69 @@
+"""`bothways contact`: what can be done for one person."""
+
+from __future__ import annotations
+
+import click
+
+from processor import erase as erasing
+from processor.cli.common import epilog, json_option, print_json, working_house
+from processor.erasing import PlaceState
+from processor.store.erasures import ErasureRow
+from processor.uninstall import many
+from processor.web.models.erasure import erasure_answer
+
+
+@click.group(
+    epilog=epilog(
+        "bothways contact erase acme 42 --yes       # everything about a person, on both sides, for good\n"
+        "bothways contact erasure era_…             # how far that is"
+    )
+)
+def contact() -> None:
+    """Do something for one person."""
+
+
+@contact.command("erase")
+@click.argument("account")
+@click.argument("contact_id")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@json_option
+def erase(account: str, contact_id: str, yes: bool, as_json: bool) -> None:
+    """Erase the contact CONTACT_ID of ACCOUNT, as the law asks: here, and in Mailchimp for good.
+
+    Workers do what cannot be done at once, and go on until Mailchimp has done its part. Safe to repeat.
+    """
+    with working_house() as house:
+        if not yes:
+            click.confirm(f"Erase {contact_id} of {account} on both sides, for good?", abort=True)
+        _print(erasing.erase(house.kit, account, contact_id), as_json)
+
+
+@contact.command("erasure")
+@click.argument("erasure_id")
+@json_option
+def erasure(erasure_id: str, as_json: bool) -> None:
+    """Show how far an erasure is."""
+    with working_house() as house:
+        _print(erasing.get(house.kit, erasure_id, None), as_json)
+
+
+def _print(row: ErasureRow, as_json: bool) -> None:
+    if as_json:
+        print_json(erasure_answer(row).model_dump(mode="json"))
+        return
+    removed = row.what["removed"]
+    click.echo(
+        f"{row.id}: contact {row.contact_id} is erased here, with {many(removed['changes'], 'change')} of "
+        f"its history and {many(removed['deliveries'], 'delivery', 'deliveries')} that named it."
+    )
+    waiting = sum(place["state"] == PlaceState.WAITING for place in row.places)
+    left = sum(place["state"] == PlaceState.LEFT for place in row.places)
+    if row.finished_at is None:
+        click.echo(
+            f"Still to be done in Mailchimp: {many(waiting, 'audience')}. It is tried until it is done."
+        )
+    if left:
+        click.echo(
+            f"Not done in {many(left, 'audience')}: the connection was undone before. "
+            "Delete them in Mailchimp by hand."
+        )

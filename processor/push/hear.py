@@ -1,0 +1,80 @@
+"""Reads what changed in an audience since the house last heard of it, page by page, before a push."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from processor.converge import Cause, converge
+from processor.domain.contact import MemberStatus
+from processor.kit import Heard, Kit
+from processor.look import OVERLAP, Enough, pages
+from processor.mailchimp.client import Mailchimp
+from processor.meeting import meet_page
+from processor.store.connections import ConnectionRow
+
+CAUSE = Cause("push")
+FRESH = timedelta(seconds=5)
+"""So long what was read counts as just read. Our own writes come back on the pages, and shall not make each
+push read them anew."""
+SHORT_OVERLAP = timedelta(seconds=10)
+"""How far a page reaches back behind what this process itself has read to the end."""
+MOST_PAGES = 10
+"""More than this is not read before a push: it goes on from there the next time."""
+
+
+def hear(
+    kit: Kit,
+    mailchimp: Mailchimp,
+    connection: ConnectionRow,
+    claims: Mapping[int, str],
+    enough: Enough,
+    *,
+    everything: bool,
+) -> bool:
+    """Read and converge what changed in the audience since it was last read: the archived, and `everything`
+    else. `claims` are the rows that the asking push holds. Returns whether it was read to the end; where it
+    is too much for now, what was read stays read. Safe to repeat. Raises MailchimpError, StoreDown."""
+    archived = _hear_pass(kit, mailchimp, connection, claims, enough, MemberStatus.ARCHIVED)
+    if not everything or not archived:
+        return archived
+    return _hear_pass(kit, mailchimp, connection, claims, enough, None)
+
+
+def _hear_pass(
+    kit: Kit,
+    mailchimp: Mailchimp,
+    connection: ConnectionRow,
+    claims: Mapping[int, str],
+    enough: Enough,
+    status: MemberStatus | None,
+) -> bool:
+    audience = connection.audience_id or ""
+    key = (f"{connection.id}/{audience}", status.value if status else "")
+    began, heard = kit.now(), kit.heard.get(key)
+    if heard is not None and began - heard.at < FRESH:
+        return True
+    since = _heard_before(connection, status)
+    if heard is not None:
+        since = max(since, heard.since)
+    newest = since + SHORT_OVERLAP
+    meet = partial(converge, kit, connection, cause=CAUSE, claims=claims)
+    for count, page in enumerate(pages(mailchimp, audience, since, status), start=1):
+        meet_page(meet, mailchimp, audience, page, enough)
+        newest = max([newest, *(m.last_changed for m in page if m.last_changed)])
+        got_on = newest - SHORT_OVERLAP > since  # one second can fill many pages
+        if (count >= MOST_PAGES and got_on) or enough():
+            kit.heard[key] = Heard(began - FRESH, newest - SHORT_OVERLAP)
+            return False
+    kit.heard[key] = Heard(began, newest - SHORT_OVERLAP)
+    return True
+
+
+def _heard_before(connection: ConnectionRow, status: MemberStatus | None) -> datetime:
+    """Since when the house has not heard everything. A long sweep reads the archived first, so who was
+    archived during it, and is older than its watermark, is found from its own beginning."""
+    full = connection.last_full_sweep_at
+    assert full is not None
+    watermark = connection.watermark or full
+    return (min(full, watermark) if status else watermark) - OVERLAP

@@ -1,0 +1,45 @@
+"""What is left to send when Mailchimp refuses single fields: one value that does not fit holds back nothing
+but itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from processor.domain.mapping import MemberFields
+from processor.errors import MailchimpError
+
+ABOUT_FIELDS = frozenset({"field_value", "field_required"})
+"""Failures that may name the fields that they are about."""
+
+
+def only_some_fields(error: MailchimpError, sent: MemberFields) -> MailchimpError | None:
+    """Return a refusal that is about merge fields that were sent, with their names in its detail and nothing
+    else in its `field_errors`; None for every other refusal."""
+    if error.code not in ABOUT_FIELDS:
+        return None
+    tags = {tag.upper(): tag for tag in sent.merge_fields}
+    named = tuple((tags[_tag(name)], said) for name, said in error.field_errors if _tag(name) in tags)
+    if not named or len(named) < len(error.field_errors):
+        return None  # something else is wrong as well
+    detail = "; ".join(f"{tag}: {said}" for tag, said in named)
+    return MailchimpError(
+        error.code,
+        status=error.status,
+        title=error.title,
+        detail=detail,
+        instance=error.instance,
+        field_errors=named,
+    )
+
+
+def without_refused(sent: MemberFields, error: MailchimpError) -> MemberFields:
+    """Return what was sent without the fields that the refusal names."""
+    named = {tag for tag, _ in error.field_errors}
+    left = {tag: value for tag, value in sent.merge_fields.items() if tag not in named}
+    return replace(sent, merge_fields=left)
+
+
+def _tag(name: str) -> str:
+    """The merge tag in a field's name: `FNAME`, `merge_fields.FNAME`, `ADDRESS.zip`."""
+    parts = [part for part in name.split(".") if part.lower() != "merge_fields"]
+    return parts[0].upper() if parts else ""

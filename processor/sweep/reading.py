@@ -1,0 +1,46 @@
+"""The two passes over an audience: what was archived, then what else changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from processor.converge import Outcome, Verdict
+from processor.mailchimp.client import Mailchimp
+from processor.meeting import meet_page
+from processor.paging import Read, read_ahead
+from processor.sweep.course import Course
+from processor.sweep.cursor import Step
+
+FOLLOWING = {Step.ARCHIVED: Step.MEMBERS, Step.MEMBERS: Step.GONE}
+
+
+def read_both(course: Course, mailchimp: Mailchimp, expected: int) -> None:
+    """Read both passes to their end, from where the sweep is; nothing where it is beyond them. `expected` is
+    about how many members there are who are not archived, 0 where nobody knows."""
+    while course.cursor.step in FOLLOWING:
+        for read in read_ahead(mailchimp, course.audience, course.cursor.place):
+            _one_page(course, mailchimp, read, expected)
+
+
+def _one_page(course: Course, mailchimp: Mailchimp, read: Read, expected: int) -> None:
+    cursor, page = course.cursor, read.page.members
+    total = cursor.total
+    if (read.place.since, read.place.offset) == (cursor.behind, 0):  # the first page tells how many there are
+        total = cursor.seen + read.page.total + (expected if cursor.step is Step.ARCHIVED else 0)
+    news = changed(meet_page(course.meet, mailchimp, course.audience, page, lambda: False))
+    newest = max(filter(None, [cursor.newest, *(m.last_changed for m in page)]), default=None)
+    at = read.following
+    course.note(
+        newest=newest,
+        seen=cursor.seen + len(page),
+        changed=cursor.changed + news,
+        total=total,
+        step=cursor.step if at else FOLLOWING[cursor.step],
+        since=at.since if at else cursor.behind,
+        offset=at.offset if at else 0,
+    )
+
+
+def changed(outcomes: Sequence[Outcome]) -> int:
+    """How many of them were news."""
+    return sum(outcome.verdict is Verdict.CHANGED for outcome in outcomes)
