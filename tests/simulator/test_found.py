@@ -1,0 +1,150 @@
+"""Short histories that once went wrong, each with what must come of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from processor.domain.contact import ConsentStatus
+from tests.simulator.ground import Ground
+from tests.simulator.sim import Sim, Step
+
+ANN, BOB = "ann@maple-street.test", "bob@maple-street.test"
+YES = ("subscribed", 300.0, True)
+NO = ("unsubscribed", 5.0, True)
+
+
+def live(on: Ground, *steps: Step) -> Sim:
+    """Live a history, and let all be quiet at its end."""
+    sim = Sim(on)
+    try:
+        for step in steps:
+            sim.do(step)
+        sim.quiet()
+    finally:
+        sim.close()
+    return sim
+
+
+def status(sim: Sim, email: str) -> str | None:
+    """The member's status in Mailchimp."""
+    member = sim.control.member(sim.audience, email)
+    return member and str(member["status"])
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["who said yes first", "who said no first"])
+def test_an_opt_out_counts_for_every_contact_with_the_address(on: Ground, first: bool) -> None:
+    """Two contacts are one person: one of them says no, after the other had said yes."""
+    said: list[Step] = [
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("put", {"who": "c2", "email": ANN, "consent": NO}),
+    ]
+    sim = live(on, *(said if first else said[::-1]))
+    assert status(sim, ANN) is None
+    assert sim.contacts_now()["c1"].consent.status is ConsentStatus.UNSUBSCRIBED
+
+
+def test_an_opt_out_under_another_id_reaches_who_is_subscribed_already(on: Ground) -> None:
+    """The member is the first contact's; the second, who says no, has none."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("push", {}),
+        ("put", {"who": "c2", "email": ANN, "consent": NO}),
+    )
+    assert status(sim, ANN) == "unsubscribed"
+
+
+def test_who_comes_to_an_address_having_left_has_left_there_too(on: Ground) -> None:
+    """The one who left takes over the address of another contact, who had said yes before."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("put", {"who": "c2", "email": BOB, "consent": NO}),
+        ("put", {"who": "c2", "email": ANN}),
+    )
+    assert status(sim, ANN) is None
+
+
+def test_a_later_yes_of_a_namesake_stands(on: Ground) -> None:
+    """The no is older than the yes of the other contact with the address."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": ("subscribed", 5.0, True)}),
+        ("put", {"who": "c2", "email": ANN, "consent": ("unsubscribed", 300.0, True)}),
+    )
+    assert status(sim, ANN) == "subscribed"
+
+
+def test_a_yes_that_comes_with_a_new_address_is_not_spent_on_the_old_one(on: Ground) -> None:
+    """Somebody mistyped their address and never confirmed; now they give the right one, and say yes anew."""
+    sim = live(
+        on,
+        ("double_opt_in", {"on": True}),
+        ("there", {"act": "subscribe", "email": BOB}),
+        ("sweep", {"full": True}),
+        ("put", {"who": "c1", "email": BOB}),
+        ("pass", {"seconds": 400.0}),
+        ("put", {"who": "c1", "email": ANN, "consent": ("subscribed", 1.0, True)}),
+    )
+    assert status(sim, ANN) == "pending"
+
+
+@pytest.mark.parametrize("anew", ["subscribed", "pending", "none"])
+def test_an_opt_out_outlives_the_contact_under_its_own_id(on: Ground, anew: str) -> None:
+    """They said no and were deleted; the platform makes them anew with what they had said before."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": NO}),
+        ("drop_contact", {"who": "c1"}),
+        ("put", {"who": "c1", "email": ANN, "consent": (anew, 259_200.0, True)}),
+        ("put", {"who": "c1", "consent": ("subscribed", 18_000.0, True)}),
+    )
+    assert status(sim, ANN) is None
+    assert sim.contacts_now()["c1"].consent.status is ConsentStatus.UNSUBSCRIBED
+
+
+def test_who_leaves_and_moves_in_one_write_is_not_left_waiting(on: Ground) -> None:
+    """They are unsubscribed at the old address; the new one begins anew at once, not a day later."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": ("pending", 5.0, True)}),
+        ("push", {}),
+        ("pass", {"seconds": 61.0}),
+        ("put", {"who": "c1", "email": BOB, "consent": ("unsubscribed", 0.4, True)}),
+    )
+    assert (status(sim, ANN), status(sim, BOB)) == ("unsubscribed", None)
+    assert sim.rows()["c1"].state == "excluded"
+
+
+def test_two_contacts_swap_their_addresses(on: Ground) -> None:
+    """Mailchimp takes neither move. Each contact ends with the member at its own address."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES, "fields": {"first_name": "Ann"}}),
+        ("put", {"who": "c2", "email": BOB, "consent": YES, "fields": {"first_name": "Bob"}}),
+        ("push", {}),
+        ("put", {"who": "c1", "email": BOB}),
+        ("put", {"who": "c2", "email": ANN}),
+        ("push", {}),
+        ("push", {}),
+        ("put", {"who": "c1", "consent": NO}),
+    )
+    assert status(sim, BOB) == "unsubscribed"
+    assert status(sim, ANN) == "subscribed"
+
+
+def test_an_opt_out_reaches_the_member_of_an_address_that_was_handed_on(on: Ground) -> None:
+    """The one who had the address has none any more; the one who has it now says no."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("put", {"who": "c2", "email": BOB, "consent": YES}),
+        ("push", {}),
+        ("put", {"who": "c2", "email": None}),
+        ("put", {"who": "c1", "email": BOB}),
+        ("push", {}),
+        ("push", {}),
+        ("put", {"who": "c1", "consent": NO}),
+    )
+    assert status(sim, BOB) == "unsubscribed"
+    assert status(sim, ANN) != "subscribed"

@@ -1,0 +1,91 @@
+"""Would somebody bet their mailing list on it? Random histories of both sides, with everything that can go
+wrong between them, and a witness who knows only what people did."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from tests.production.services import Database
+from tests.simulator.drive import run
+from tests.simulator.ground import Ground, ground
+from tests.simulator.sim import Sim, Step
+from tests.simulator.story import any_step, history
+
+SLOW_HISTORIES = 200
+
+
+def lives_well(on: Ground, seed: int, steps: int) -> None:
+    """Live one history; tell all of it where it goes wrong."""
+    kind, about, trace = run(on, *history(seed, steps))
+    replay = f"python -m tests.simulator.drive --seed {seed} --steps {steps} --count 1"
+    assert not kind, "\n".join([*trace, about, replay])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_history_ends_well(on: Ground, seed: int) -> None:
+    """Two of each kind: nothing goes wrong; the post does; calls and processes do; and people act between our
+    calls."""
+    lives_well(on, seed, 30)
+
+
+def test_a_history_ends_well_over_real_http(tmp_path: Path) -> None:
+    """The sandbox behind a socket, in a thread of its own."""
+    with ground(tmp_path, real_http=True) as on:
+        lives_well(on, 2, 15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 100 + SLOW_HISTORIES))
+def test_very_many_histories_end_well(on: Ground, seed: int) -> None:
+    """The same, for minutes."""
+    lives_well(on, seed, 40)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("seeds", [range(20, 28)])
+def test_histories_end_well_on_postgresql(tmp_path: Path, seeds: range) -> None:
+    """The same, on the other database."""
+    with Database() as database, ground(tmp_path, postgres=database.url) as on:
+        for seed in seeds:
+            lives_well(on, seed, 30)
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> Step:
+    """Any step, each kind of trouble included."""
+    return any_step(random.Random(draw(st.integers(0, 2**24))), draw(st.integers(0, 3)))
+
+
+@pytest.mark.slow
+def test_no_shortest_history_goes_wrong(on: Ground) -> None:
+    """Hypothesis looks for the shortest history that goes wrong."""
+
+    class Machine(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sim = Sim(on)
+
+        @rule(step=steps())
+        def do(self, step: Step) -> None:
+            self.sim.do(step)
+
+        @rule()
+        def quiet(self) -> None:
+            self.sim.quiet()
+
+        def teardown(self) -> None:
+            try:
+                self.sim.quiet()
+            finally:
+                self.sim.close()
+
+    thorough = settings(
+        max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    run_state_machine_as_test(Machine, settings=thorough)  # type: ignore[no-untyped-call]

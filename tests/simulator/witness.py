@@ -1,0 +1,323 @@
+"""Watches both sides, and says what is wrong: the judge of a history, who knows nothing of how it is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from processor.domain.contact import ConsentStatus, email_key
+
+if TYPE_CHECKING:
+    from tests.simulator.sim import Sim
+
+S = ConsentStatus
+AGREE = {
+    "subscribed": {S.SUBSCRIBED},
+    "unsubscribed": {S.UNSUBSCRIBED, S.CLEANED},
+    "cleaned": {S.UNSUBSCRIBED, S.CLEANED},
+    "pending": {S.PENDING, S.SUBSCRIBED},
+    "transactional": set(S),
+}
+KEPT_UP = ("subscribed", "transactional", "pending", "unsubscribed")
+
+
+class Witness:
+    """Sees every change of the audience, knows which were ours, and remembers who wrote what last."""
+
+    def __init__(self, sim: Sim) -> None:
+        self._sim = sim
+        self._seen: dict[str, Any] = self._members()
+        self.begin_round()
+
+    def begin_round(self) -> None:
+        """Both sides agree now: from here on it is noted who writes what."""
+        self._here: dict[tuple[str, str], Any] = {}
+        self._there: dict[tuple[str, str], Any] = {}
+        self._spoiled: set[str] = set()
+        rows = self._sim.rows()
+        self._pairs = {
+            who: row.mailchimp_contact_id
+            for who, row in rows.items()
+            if row.state == "in_sync" and row.mailchimp_contact_id and who in self._sim.contacts_now()
+        }
+
+    def spoil(self, who: str) -> None:
+        """This contact's story is too tangled to say what must survive."""
+        self._spoiled.add(who)
+
+    def _members(self) -> dict[str, Any]:
+        return {m["contact_id"]: m for m in self._sim.house.ground.members(self._sim.audience)}
+
+    # -- what people do
+
+    def wrote_here(self, who: str, patch: Any, before: Any, after: Any) -> None:
+        """The platform wrote a contact."""
+        for name in patch.fields:
+            self._here[who, name] = after.fields.get(name)
+        if isinstance(patch.tags, frozenset):
+            for tag in patch.tags ^ (before.tags if before else frozenset()):
+                self._here[who, f"tag {tag}"] = tag in patch.tags
+        if before is None or email_key(before.email or "") != email_key(after.email or ""):
+            self.spoil(who)
+
+    def happened_there(self, act: str, before: Any, after: Any) -> None:
+        """A member was changed in Mailchimp."""
+        if before is None or after is None:
+            return
+        who = before["contact_id"]
+        for tag in {*before["merge_fields"], *after["merge_fields"]}:
+            if before["merge_fields"].get(tag) != after["merge_fields"].get(tag):
+                self._there[who, tag] = after["merge_fields"].get(tag)
+        for tag in {*before["tags"]} ^ {*after["tags"]}:
+            self._there[who, f"tag {tag}"] = tag in after["tags"]
+
+    def look(self) -> None:
+        """Take note of what people changed in the audience."""
+        self._seen = self._members()
+
+    # -- what we do
+
+    def ours(self, call: str) -> None:
+        """Judge what changed since the last look: we did it."""
+        now = self._members()
+        for who in {*self._seen, *now}:
+            before, after = self._seen.get(who), now.get(who)
+            if before != after:
+                self._judge(call, before, after)
+        self._seen = now
+
+    def _judge(self, call: str, before: Any, after: Any) -> None:
+        if after is None:
+            self._wrong("deleted", f"we deleted {before['email_address']} for good by {call}")
+        was, now = before and before["status"], after["status"]
+        address = email_key(after["email_address"])
+        moved = before is not None and email_key(before["email_address"]) != address
+        if was != now or moved:
+            self._judge_status(call, was, now, address, after, moved=moved)
+
+    def _judge_status(self, call: str, was: Any, now: str, address: str, after: Any, *, moved: bool) -> None:
+        sim = self._sim
+        people = sim.people(address)
+        sim.ledger.lives_at = {who: email_key(c.email or "") for who, c in sim.contacts_now().items()}
+        if now in {"subscribed", "pending"} and not (moved and was == now == "subscribed"):
+            why = sim.ledger.may_write_to(address, people, asked=now == "pending")
+            if now == "pending" and any(self._was_asked_there(contact) for contact in people):
+                why = ""  # whoever was being asked by Mailchimp is asked at the new address
+            if why:
+                self._wrong("consent", f"{address} went from {was} to {now} by {call}: {why}")
+        if moved and was == now == "subscribed":
+            for contact in people:
+                yes, no = sim.ledger.last_yes(address, contact), sim.ledger.last_no(address, None)
+                if no is not None and (yes is None or yes <= no.at) and not no.kind.startswith("there:a"):
+                    self._wrong("consent", f"{address} had left ({no.kind}), and was moved to by {call}")
+        if now == "subscribed" and was in {"unsubscribed", "cleaned", "archived"}:
+            self._wrong("consent", f"{address} went from {was} straight to subscribed by {call}")
+        if now == "cleaned":
+            self._wrong("consent", f"{address} went from {was} to cleaned by {call}")
+        if now == "unsubscribed" and was in {"subscribed", "pending", "transactional"}:
+            concerned = {*people, *sim.linked(after)}
+            here = sim.contacts_now(concerned)
+            # Whoever takes over the address of somebody who left has left.
+            addresses = {address, *(email_key(contact.email or "") for contact in here.values())}
+            left = any(sim.ledger.last_no(a, contact) for contact in (*concerned, None) for a in addresses)
+            if not left and not any(concerned & act.contacts for act in sim.ledger.no):
+                self._wrong("unsubscribed", f"{address} was unsubscribed by {call}, and never left")
+        if now == "archived":
+            linked = {
+                row.contact_id for row in sim.all_rows() if row.mailchimp_contact_id == after["contact_id"]
+            }
+            has_owner = any(linked) or address in sim.ledger.lives_at.values()
+            if (
+                has_owner
+                and not {address, after["contact_id"], *(i for i in linked if i)} & sim.ledger.deleted
+            ):
+                self._wrong("archived", f"{address} was archived by {call}, and nobody had deleted them")
+
+    def _was_asked_there(self, who: str) -> bool:
+        contact = self._sim.contacts_now([who])[who]
+        source = contact.consent.source or ""
+        no = self._sim.ledger.last_no(email_key(contact.email or ""), who)
+        return contact.consent.status is S.PENDING and source.startswith("mailchimp:") and no is None
+
+    def _wrong(self, kind: str, about: str) -> None:
+        from tests.simulator.sim import Wrong
+
+        raise Wrong(kind, about)
+
+    # -- at the end
+
+    def state_of_rows(self) -> list[Any]:
+        """What is agreed and how each stands, without times."""
+        return [
+            (r.contact_id, r.email_key, r.state, r.reason, r.base, r.status, r.due_at, r.claim)
+            for r in self._sim.all_rows()
+        ]
+
+    def no_one_waits(self, when: str) -> None:
+        """Everybody's state is an end."""
+        for row in self._sim.all_rows():
+            if row.state == "waiting" and row.contact_id:
+                self._wrong("waiting", f"{when}, {row.contact_id} ({row.email_key}) waits: {row.reason}")
+
+    def all_is_well(self) -> None:
+        """Both sides are equal, or the reason is true; nobody and nothing was lost."""
+        self.no_one_waits("at the end")
+        self._members_now = self._members()
+        self._by_address = {email_key(m["email_address"]): m for m in self._members_now.values()}
+        self._living = self._sim.contacts_now()
+        self._rows = self._sim.rows()
+        self._nobody_is_lost()
+        for contact in self._living.values():
+            self._contact_is_well(contact)
+        self._nothing_was_lost()
+
+    def _nobody_is_lost(self) -> None:
+        lost = self._sim.ever - self._living.keys()
+        if lost:
+            self._wrong("contact_lost", f"contacts are gone that nobody deleted: {sorted(lost)}")
+        linked: dict[str, str] = {}
+        for who, row in self._rows.items():
+            known = row.mailchimp_contact_id
+            if who in self._living and known and known in linked:
+                self._wrong("double", f"{who} and {linked[known]} are linked with one member")
+            if who in self._living and known:
+                linked[known] = who
+        here = {email_key(c.email or "") for c in self._living.values()}
+        for address, member in self._by_address.items():
+            if member["status"] == "archived" or address in here:
+                continue
+            rows = [r for r in self._sim.all_rows() if r.mailchimp_contact_id == member["contact_id"]]
+            if not any(r.reason in {"deleted_here", "no_address"} or r.state == "failing" for r in rows):
+                states = [(r.contact_id, r.state, r.reason) for r in rows]
+                self._wrong(
+                    "member_alone", f"the member {address} ({member['status']}) has no contact: {states}"
+                )
+
+    def _contact_is_well(self, contact: Any) -> None:
+        row = self._rows.get(contact.id)
+        address = email_key(contact.email or "")
+        if row is None:
+            self._wrong("no_row", f"{contact.id} ({address}) has no row in this audience")
+        member = self._by_address.get(address)
+        about = f"{contact.id} ({address}, {contact.consent.status}) is {row.state} ({row.reason})"
+        if member is not None:
+            self._opt_out_counts(contact, member, about)
+        if row.state == "in_sync":
+            if member is None or member["contact_id"] != row.mailchimp_contact_id:
+                found = member and (member["status"], member["contact_id"])
+                self._wrong("unequal", f"{about}, and the member there is {found}")
+            self._is_equal(contact, member, about)
+        elif row.state == "excluded":
+            if self._is_anothers(contact, member):
+                member = None
+            check = getattr(self, f"_is_{row.reason}", None)
+            if check is None or not check(contact, member):
+                self._wrong(
+                    f"untrue_{row.reason}", f"{about}, and the member there is {member and member['status']}"
+                )
+            if member is not None and member["status"] == "subscribed" and row.reason != "no_address":
+                self._wrong("left_out", f"{about}, and the member there is subscribed")
+        elif row.state == "failing" and not self._is_true_failure(row, contact, member):
+            there = member and member["status"]
+            self._wrong(f"untrue_{row.reason}", f"{about}: {row.detail}; there: {there}")
+
+    def _is_equal(self, contact: Any, member: Any, about: str) -> None:
+        from tests.simulator.sim import FIELDS
+
+        if contact.consent.status not in AGREE.get(member["status"], set()):
+            self._wrong("unequal", f"{about}, and the member there is {member['status']}")
+        if member["status"] not in KEPT_UP:
+            return
+        for name, tag in FIELDS.items():
+            mine, its = contact.fields.get(name), member["merge_fields"].get(tag)
+            if (mine or None) != (its or None):
+                self._wrong("unequal", f"{about}: {name} is {mine!r} here and {its!r} there")
+        if set(contact.tags) != set(member["tags"]):
+            self._wrong("unequal", f"{about}: tags {sorted(contact.tags)} here, {member['tags']} there")
+
+    def _is_anothers(self, contact: Any, member: Any) -> bool:
+        """Whether another contact with the same address is the one who is linked with the member."""
+        known = member and member["contact_id"]
+        return any(
+            row.mailchimp_contact_id == known and who != contact.id and who in self._living
+            for who, row in self._rows.items()
+            if known
+        )
+
+    def _opt_out_counts(self, contact: Any, member: Any, about: str) -> None:
+        """An opt-out is a person's: it counts for every contact with the address."""
+        ledger, address = self._sim.ledger, email_key(contact.email or "")
+        left = max((act.at for act in ledger.no if contact.id in act.contacts), default=None)
+        came = [act.at for act in (*ledger.yes, *ledger.back) if act.concerns(address, None)]
+        if member["status"] != "subscribed" or contact.consent.status is not S.UNSUBSCRIBED or not left:
+            return
+        if all(at < left for at in came):
+            self._wrong("optout", f"{about}, later than any yes, and the member is still subscribed")
+
+    # -- whether a reason is true
+
+    def _is_no_consent(self, contact: Any, member: Any) -> bool:
+        return member is None and contact.consent.status in {S.NONE, S.PENDING, S.SUBSCRIBED}
+
+    def _is_no_address(self, contact: Any, member: Any) -> bool:
+        return not contact.email
+
+    def _is_unsubscribed(self, contact: Any, member: Any) -> bool:
+        return member is None and contact.consent.status is S.UNSUBSCRIBED
+
+    def _is_cleaned(self, contact: Any, member: Any) -> bool:
+        if member is None:
+            return contact.consent.status is S.CLEANED
+        return member["status"] == "cleaned" and contact.consent.status in {S.CLEANED, S.UNSUBSCRIBED}
+
+    def _is_archived(self, contact: Any, member: Any) -> bool:
+        # Whoever was archived does not come back by way of a new address.
+        row = self._rows[contact.id]
+        known = self._members_now.get(row.mailchimp_contact_id)
+        return any(found is not None and found["status"] == "archived" for found in (member, known))
+
+    def _is_moved(self, contact: Any, member: Any) -> bool:
+        return member is None
+
+    def _is_deleted_there(self, contact: Any, member: Any) -> bool:
+        return member is None
+
+    def _is_true_failure(self, row: Any, contact: Any, member: Any) -> bool:
+        address = email_key(contact.email or "")
+        if row.reason == "email_taken":
+            return any(
+                email_key(other.email or "") == address and other.id != contact.id
+                for other in self._living.values()
+            )
+        if row.reason == "email_forgotten":
+            return address in self._forgotten()
+        return False
+
+    def _forgotten(self) -> set[str]:
+        return {a.address or "" for a in self._sim.ledger.no if a.kind == "there:delete"}
+
+    # -- whose write survives
+
+    def _nothing_was_lost(self) -> None:
+        from tests.simulator.sim import FIELDS
+
+        names = {**FIELDS, **{f"tag {t}": f"tag {t}" for t in ("vip", "press")}}
+        for who, known in self._pairs.items():
+            contact, row = self._living.get(who), self._rows.get(who)
+            member = self._members_now.get(known)
+            if contact is None or row is None or member is None or who in self._spoiled:
+                continue
+            if row.state != "in_sync" or row.mailchimp_contact_id != known:
+                continue
+            for name, tag in names.items():
+                self._survives(
+                    who, name, self._here.get((who, name), _NOT), self._there.get((known, tag), _NOT), contact
+                )
+
+    def _survives(self, who: str, name: str, here: Any, there: Any, contact: Any) -> None:
+        now = name[4:] in contact.tags if name.startswith("tag ") else contact.fields.get(name)
+        wanted = [value for value in (here, there) if value is not _NOT]
+        if wanted and not any((now or None) == (value or None) for value in wanted):
+            self._wrong("lost", f"{name} of {who} is {now!r}; written here {here!r}, there {there!r}")
+
+
+_NOT = object()
