@@ -11,7 +11,7 @@ from processor.converge.table import Table, own_id
 from processor.domain.catalogue import Retry, entry
 from processor.domain.contact import Contact, Member, MemberStatus, email_key
 from processor.domain.edit import carry_out
-from processor.domain.plan import MemberState, Plan
+from processor.domain.plan import Exclusion, MemberState, Plan
 from processor.domain.reconcile import parted, reconcile
 from processor.domain.way import heard_of
 from processor.store.members import MemberRow
@@ -34,6 +34,8 @@ def meet(table: Table, sighting: Sighting, claims: Mapping[int, str]) -> Outcome
             return Outcome(sighting, verdict, row, contact=table.contact(row.contact_id))
     before = _adopt(table, row or MemberRow(table.connection.id), sighting)
     row, contact = _link(table, before, sighting.member)
+    if contact is None and _is_waited_for(table, place, row, sighting.member):
+        return Outcome(sighting, Verdict.AGREED, row)
     base = heard_of(row.base, sighting.way or row.way, sighting.member, table.policy, table.now)
     plan = reconcile(base, contact, sighting.member, table.policy)
     written, what = _write_down(table, row, contact, plan, sighting.member)
@@ -56,7 +58,24 @@ def _row_of(table: Table, sighting: Sighting) -> tuple[int | None, MemberRow | N
     place, row = table.rows.find(
         ("contact", member.contact_id), ("hash", member.id), ("address", email_key(member.email))
     )
-    return (place, row) if row is not None else table.rows.expected(email_key(member.email))
+    if row is None or (row.contact_id is None and not _too_old(row, sighting)):
+        # A contact that waits for a member with this address goes before a member that is nobody's.
+        waiting = table.rows.expected(email_key(member.email))
+        return waiting if row is None or waiting[1] is not None else (place, row)
+    return place, row
+
+
+def _is_waited_for(table: Table, place: int | None, row: MemberRow, member: Member | None) -> bool:
+    """Whether a living contact has the address of this member, whose own contact is gone, and is on its way
+    to meet them: then they are not to be archived for the one who is gone."""
+    if member is None or not table.is_somebodys(member.email):
+        return False
+    expecting, waiting = table.rows.expected(email_key(member.email))
+    if waiting is not None and waiting.id != row.id and waiting.claim is None:
+        table.rows.put(replace(waiting, due_at=waiting.due_at or table.now), place=expecting)
+    seen = replace(_seen(row, member), state=MemberState.EXCLUDED, reason=Exclusion.DELETED_HERE.value)
+    table.rows.put(replace(seen, due_at=None, urgent=False), place=place)
+    return True
 
 
 def _is_being_erased(table: Table, row: MemberRow | None, member: Member | None) -> bool:
@@ -140,10 +159,10 @@ def _is_stuck(row: MemberRow) -> bool:
 
 
 def _adopt(table: Table, row: MemberRow, sighting: Sighting) -> MemberRow:
-    """A contact looked its own address up and found a member that was known without a contact: the two
-    rows become one, with what was known of the member."""
+    """A contact meets a member at its own address that was known without a contact: the two rows become one,
+    with what was known of the member."""
     member = sighting.member
-    if member is None or sighting.row_id is None:
+    if member is None or not row.id:
         return row
     place, other = table.rows.find(("contact", member.contact_id), ("hash", member.id))
     if place is None or other is None or other.id == row.id or other.contact_id is not None:

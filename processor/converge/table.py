@@ -113,6 +113,7 @@ class Table:
         self._contacts: dict[str, Contact] = {}
         self._deleted: set[str] = set()
         self._candidates: dict[str, str] = {}
+        self._living: frozenset[str] = frozenset()
         self._stored: set[str] = set()
         self._dirty: set[str] = set()
 
@@ -121,7 +122,7 @@ class Table:
         `hold` they are only read. Raises Conflict when one was linked anew in between."""
         known = _find_rows(c, self.connection.id, sightings)
         addresses = sorted({email_key(a) for a in _addresses(sightings)})
-        self._candidates, expecting = _contacts_without_member(c, self.connection, addresses)
+        self._living, self._candidates, expecting = _contacts_at(c, self.connection, addresses)
         known |= expecting
         wanted = {contact_id for contact_id in known.values() if contact_id}
         wanted |= set(self._candidates.values())
@@ -149,6 +150,10 @@ class Table:
     def tombstone(self, contact_id: str) -> Contact | None:
         """The deleted contact with this id."""
         return self._contacts.get(contact_id) if contact_id in self._deleted else None
+
+    def is_somebodys(self, address: str) -> bool:
+        """Whether a living contact of the account has this address, whatever member it is linked with."""
+        return email_key(address) in self._living
 
     def claim_contact(self, address: str) -> str | None:
         """Take the account's contact with this address that no member is linked with, if there is one."""
@@ -213,12 +218,12 @@ def _find_rows(c: Connection, connection_id: str, sightings: Sequence[Sighting])
     )
 
 
-def _contacts_without_member(
+def _contacts_at(
     c: Connection, connection: ConnectionRow, addresses: Sequence[str]
-) -> tuple[dict[str, str], dict[int, str]]:
-    """Return the contacts that no member was seen for: by address those without a row, and by the number of
-    their rows those that are on their way up. The webhook of a member whom a push has just added may come
-    before the answer to that push."""
+) -> tuple[frozenset[str], dict[str, str], dict[int, str]]:
+    """Return which of the addresses contacts have, and the contacts that no member was seen for: by address
+    those without a row, and by the number of their rows those that are on their way up. The webhook of a
+    member whom a push has just added may come before the answer to that push."""
     by_address = contacts.find_by_email_keys(c, connection.account_id, addresses)
     ids = [contact.id for found in by_address.values() for contact in found]
     rows = members.rows_of_contacts(c, connection.id, ids)
@@ -230,4 +235,4 @@ def _contacts_without_member(
                 free.setdefault(address, contact.id)
             elif not rows[contact.id][1]:
                 expecting.setdefault(address, (rows[contact.id][0], contact.id))
-    return free, dict(expecting.values())
+    return frozenset(by_address), free, dict(expecting.values())

@@ -175,7 +175,23 @@ def _leaving(current: Consent, new: Consent, now: datetime, notes: list[str]) ->
     if older and current.status is ConsentStatus.SUBSCRIBED and current.has_evidence and not from_there:
         notes.append("consent was kept: the contact subscribed again after that time.")
         return current
-    return Consent(new.status, new.at or now, new.source or PLATFORM_SOURCE)
+    at, source = new.at or now, new.source or PLATFORM_SOURCE
+    if current.status not in LEFT:
+        return Consent(new.status, at, source)
+    return _left_twice(current, Consent(new.status, at, source), notes)
+
+
+def _left_twice(current: Consent, new: Consent, notes: list[str]) -> Consent:
+    """The stricter of two ways of having left: an opt-out is a person's and goes along to a new address,
+    which a bounce does not; and only a yes that is later than both of them leads back."""
+    latest = max((at for at in (current.at, new.at) if at is not None), default=None)
+    if new.status is ConsentStatus.CLEANED and current.status is ConsentStatus.UNSUBSCRIBED:
+        notes.append("consent was kept: the contact had unsubscribed, which counts for more than a bounce.")
+        return replace(current, at=latest)
+    if new.status is current.status and latest == current.at:
+        notes.append("consent was kept: the contact had left after that time.")
+        return current
+    return replace(new, at=latest)
 
 
 def _coming_back(current: Consent, new: Consent, notes: list[str]) -> Consent:

@@ -76,10 +76,10 @@ def _who_cannot_move(
     done: Mapping[int, Done],
     known: Mapping[str, Contact],
 ) -> set[int]:
-    """Return the rows whose member cannot go to its contact's new address, because the member there belongs
-    to a contact who has that address no more and cannot leave it either: two who swapped their addresses, or
-    one who was left without. They part from their members, and meet those at their addresses.
-    """
+    """Return the rows whose member cannot go to its contact's new address, because of a member there that is
+    no other contact's: left without one, never met, or of a contact who has that address no more and cannot
+    leave it either (two who swapped their addresses). They part from their members, and meet those at their
+    addresses."""
     moving = {
         email_key(contact.email or ""): row
         for row in rows
@@ -88,15 +88,22 @@ def _who_cannot_move(
     rivals = members.by_views(c, connection.id, email_keys=moving.keys() - {""}) if moving else []
     ids = [rival.contact_id for rival in rivals if rival.contact_id]
     owners = contacts.get_many(c, connection.account_id, ids)
-    stuck = set()
-    for rival in rivals:
-        row, owner = moving[rival.email_key or ""], owners.get(rival.contact_id or "")
-        is_left = owner is None or not owner.email
-        leaves = owner is not None and email_key(owner.email or "") != rival.email_key
-        is_bound = _is_taken(done.get(rival.id)) or rival.reason == "email_taken"
-        if rival.id != row.id and rival.contact_id and (is_left or (leaves and is_bound)):
-            stuck.add(row.id)
-    return stuck
+    kept = {
+        rival.email_key
+        for rival in rivals
+        if rival.id != moving[rival.email_key or ""].id
+        and (owner := owners.get(rival.contact_id or "")) is not None
+        and _keeps(rival, owner, done.get(rival.id))
+    }
+    return {row.id for address, row in moving.items() if address not in kept}
+
+
+def _keeps(rival: MemberRow, owner: Contact, done: Done | None) -> bool:
+    """Whether a contact goes on having its member's address, or is about to leave it by itself."""
+    if not owner.email:
+        return False
+    is_bound = _is_taken(done) or rival.reason == "email_taken"
+    return email_key(owner.email) == rival.email_key or not is_bound
 
 
 def _is_taken(done: Done | None) -> bool:

@@ -53,8 +53,8 @@ class Course:
         return self.cursor.audience
 
     def meet(self, sightings: Sequence[Sighting]) -> list[Outcome]:
-        """Converge what was read, and count what that changed. Safe to repeat. Raises Braked, before anything is
-        written, where it would change too many contacts here; StoreDown."""
+        """Converge what was read, and count what that changed. Safe to repeat. Raises Braked, before anything
+        is written, where it would change too many contacts here; StoreDown."""
         outcomes = converge(self.kit, self.connection, sightings, CAUSE, guard=self._guard)
         self._count(outcomes)
         return outcomes

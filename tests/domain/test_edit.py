@@ -128,3 +128,19 @@ def test_an_empty_write_makes_a_new_contact_and_changes_an_old_one_not() -> None
     assert made.created
     assert made.contact.version == 8
     assert edit(JO, ContactPatch(), NOW).contact is JO
+
+
+def test_an_older_no_does_not_take_the_place_of_a_later_one() -> None:
+    """Sent late, it would let a yes from in between count."""
+    older = Consent(ConsentStatus.UNSUBSCRIBED, BEFORE - timedelta(days=3), "import")
+    done = edit(_left(), ContactPatch(consent=older), NOW)
+    assert done.contact.consent.at == BEFORE
+    assert done.notes
+
+
+def test_a_bounce_does_not_take_the_place_of_an_opt_out() -> None:
+    """A bounce is about an address, an opt-out about the person: it goes along to a new address."""
+    bounced = edit(_left(), ContactPatch(consent=Consent(ConsentStatus.CLEANED, LATER, "mta")), NOW).contact
+    assert (bounced.consent.status, bounced.consent.at) == (ConsentStatus.UNSUBSCRIBED, LATER)
+    moved = edit(bounced, ContactPatch(email="new@maple-street.test"), NOW).contact
+    assert moved.consent.status is ConsentStatus.UNSUBSCRIBED

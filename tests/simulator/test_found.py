@@ -148,3 +148,49 @@ def test_an_opt_out_reaches_the_member_of_an_address_that_was_handed_on(on: Grou
     )
     assert status(sim, BOB) == "unsubscribed"
     assert status(sim, ANN) != "subscribed"
+
+
+def test_who_comes_back_to_an_address_finds_the_member_that_they_left_there(on: Ground) -> None:
+    """They were asked at one address, moved on, came back, and confirmed: nobody archives them meanwhile."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": ("pending", 5.0, True)}),
+        ("push", {}),
+        ("put", {"who": "c1", "email": BOB}),
+        ("push", {}),
+        ("push", {}),
+        ("put", {"who": "c1", "email": ANN}),
+        ("there", {"act": "confirm", "email": ANN}),
+    )
+    assert status(sim, ANN) == "subscribed"
+    assert sim.rows()["c1"].state == "in_sync"
+
+
+def test_a_member_without_a_contact_holds_no_address_back(on: Ground) -> None:
+    """They were asked at one address, moved to another where they were subscribed, and moved back."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": ("pending", 5.0, True)}),
+        ("there", {"act": "subscribe", "email": BOB}),
+        ("push", {}),
+        ("put", {"who": "c1", "email": BOB}),
+        ("push", {}),
+        ("push", {}),
+        ("put", {"who": "c1", "email": ANN}),
+    )
+    assert sim.rows()["c1"].email_key == ANN
+    assert sim.rows()["c1"].state != "failing"
+    assert status(sim, BOB) == "archived"
+
+
+def test_an_older_bounce_hides_no_opt_out(on: Ground) -> None:
+    """They unsubscribed; a bounce from before is told late; they move, and an old yes is sent once more."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": NO}),
+        ("put", {"who": "c1", "consent": ("cleaned", 18_000.0, True)}),
+        ("put", {"who": "c1", "email": BOB}),
+        ("put", {"who": "c1", "consent": ("subscribed", 300.0, True)}),
+    )
+    assert status(sim, BOB) is None
+    assert sim.contacts_now()["c1"].consent.status is ConsentStatus.UNSUBSCRIBED

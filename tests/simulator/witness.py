@@ -246,7 +246,10 @@ class Witness:
     def _opt_out_counts(self, contact: Any, member: Any, about: str) -> None:
         """An opt-out is a person's: it counts for every contact with the address."""
         ledger, address = self._sim.ledger, email_key(contact.email or "")
-        left = max((act.at for act in ledger.no if contact.id in act.contacts), default=None)
+        # Who archives a member at another address has said nothing about this one.
+        said = [a for a in ledger.no if contact.id in a.contacts]
+        said = [a for a in said if a.kind != "there:archive" or a.address == address]
+        left = max((act.at for act in said), default=None)
         came = [act.at for act in (*ledger.yes, *ledger.back) if act.concerns(address, None)]
         if member["status"] != "subscribed" or contact.consent.status is not S.UNSUBSCRIBED or not left:
             return
