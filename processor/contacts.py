@@ -66,7 +66,7 @@ def put_many(kit: Kit, account_id: str, patches: Mapping[str, ContactPatch]) -> 
             _write(contact_id, *_current(account_id, contact_id, held, adopted), patch, now)
             for contact_id, patch in patches.items()
         ]
-        written = _keep_out(c, account_id, written)
+        written = _keep_out(c, account_id, written, held)
         edits = [w.edit for w in written if w.edit is not None and not w.edit.stale]
         others = {i: row for i, row in held.items() if i not in adopted.values()}
         edits += namesakes.take_off(others, edits, now)
@@ -119,8 +119,10 @@ def _write(contact_id: str, current: Contact, is_new: bool, patch: ContactPatch,
         return Written(contact_id, error=error)
 
 
-def _keep_out(c: Connection, account_id: str, written: Sequence[Written]) -> list[Written]:
-    edits = iter(namesakes.keep_out(c, account_id, [w.edit for w in written if w.edit is not None]))
+def _keep_out(
+    c: Connection, account_id: str, written: Sequence[Written], held: Mapping[str, ContactRow]
+) -> list[Written]:
+    edits = iter(namesakes.keep_out(c, account_id, [w.edit for w in written if w.edit is not None], held))
     return [w if w.edit is None else replace(w, edit=next(edits)) for w in written]
 
 

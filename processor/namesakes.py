@@ -34,15 +34,18 @@ def of_leaving(
     return {contact.id for same in found.values() for contact in same}
 
 
-def keep_out(c: Connection, account_id: str, edits: Sequence[Edit]) -> list[Edit]:
+def keep_out(
+    c: Connection, account_id: str, edits: Sequence[Edit], held: Mapping[str, ContactRow]
+) -> list[Edit]:
     """Return the edits, in their order, with nobody subscribed who left under another id, or before their
-    contact was deleted, or by another of these edits, on a yes that is not later."""
+    contact was deleted (`held` has the deleted ones), or by another of these edits, on a yes that is not
+    later."""
     new = [e for e in edits if _is_news(e)]
     yes = {_address(e.contact) for e in new if _may_be_kept_out(e)} - {""}
     left = {**contacts.who_left(c, account_id, sorted(yes))}
     for address, no in _said_no(new).items():
         left[address] = _later(no, left.get(address))
-    return [_kept_out(e, left.get(_address(e.contact))) for e in edits]
+    return [_kept_out(e, _last_no(e, left.get(_address(e.contact)), held)) for e in edits]
 
 
 def take_off(held: Mapping[str, ContactRow], edits: Sequence[Edit], now: datetime) -> list[Edit]:
@@ -58,6 +61,14 @@ def take_off(held: Mapping[str, ContactRow], edits: Sequence[Edit], now: datetim
         and contact.consent.status in MAILED
         and not _is_later(contact.consent, no)
     ]
+
+
+def _last_no(edit: Edit, at_address: Consent | None, held: Mapping[str, ContactRow]) -> Consent | None:
+    """The last no of whoever has the edit's address, or had its id: an opt-out goes along to a new address."""
+    before = held.get(edit.contact.id)
+    if not edit.created or before is None or before.contact.consent.status is not ConsentStatus.UNSUBSCRIBED:
+        return at_address
+    return _later(before.contact.consent, at_address)
 
 
 def _is_news(edit: Edit) -> bool:

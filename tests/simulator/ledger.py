@@ -20,9 +20,10 @@ class Act:
 
     def concerns(self, address: str, contact: str | None, lives_at: Mapping[str, str] | None = None) -> bool:
         """Whether it was said at this address, or by the person who is this contact. What was said to the
-        platform goes along with a contact who has moved on from the address (`lives_at`)."""
+        platform goes along with a contact who has moved on from the address (`lives_at`); a bounce stays."""
         homes = {(lives_at or {}).get(who, address) for who in self.contacts}
-        has_moved = not self.kind.startswith("there:") and bool(homes) and address not in homes
+        goes_along = not self.about_address and not self.kind.startswith("there:")
+        has_moved = goes_along and bool(homes) and address not in homes
         if self.address == address and not has_moved:
             return True
         return not self.about_address and contact is not None and contact in self.contacts

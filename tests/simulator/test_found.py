@@ -194,3 +194,15 @@ def test_an_older_bounce_hides_no_opt_out(on: Ground) -> None:
     )
     assert status(sim, BOB) is None
     assert sim.contacts_now()["c1"].consent.status is ConsentStatus.UNSUBSCRIBED
+
+
+def test_an_opt_out_outlives_the_contact_under_its_own_id_at_another_address(on: Ground) -> None:
+    """The platform makes them anew with the address that was missing, and with what they had said before."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "consent": NO}),
+        ("drop_contact", {"who": "c1"}),
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+    )
+    assert status(sim, ANN) is None
+    assert sim.contacts_now()["c1"].consent.status is ConsentStatus.UNSUBSCRIBED
