@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from processor.broker import PROCESS, PUSH
+from processor.broker import PROCESS, PUSH, SWEEP
 from processor.converge import Cause, Outcome, Verdict, converge
 from processor.converge.believe import BadNews, believe
 from processor.domain import retry
@@ -53,7 +53,7 @@ WAITS_FOR_PUSH = 2
 FRESH = timedelta(minutes=10)
 """Deliveries younger than this may be passed over as known already."""
 
-FULL_SWEEPS_APART = timedelta(minutes=1)
+FULL_SWEEPS_APART = timedelta(hours=1)
 """People who are deleted for good are found by comparing everybody; not for each of many at once."""
 
 LEFT = {EventType.UNSUBSCRIBE: MemberStatus.UNSUBSCRIBED, EventType.CLEANED: MemberStatus.CLEANED}
@@ -66,8 +66,6 @@ class _Case:
     row: ClaimedEvent
     event: Event | None = None
     settled: Settled | None = None
-
-    is_forgotten: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -187,6 +185,7 @@ def _carry_out(kit: Kit, connection: ConnectionRow, cases: Iterable[_Case], enou
     cases = [case for case in cases if case.is_open]
     for case in cases:
         _understand(connection, case)
+    _compare_soon(kit, connection, [case for case in cases if case.is_open])
     cases = [case for case in cases if case.is_open]
     if not cases:
         return
@@ -201,14 +200,30 @@ def _understand(connection: ConnectionRow, case: _Case) -> None:
     try:
         case.event = webhook.parse(case.row.body, case.row.content_type)
         reason = reason_to_skip(case.event, connection.audience_id)
-        if reason is None and webhook.is_forgotten(case.event):
-            reason = SkipReason.FORGOTTEN
-            case.is_forgotten = True
     except NotUnderstood as error:
         case.settle(EventStatus.DEAD, code=error.code, why=str(error))
         return
     if reason is not None:
         case.skip(reason)
+
+
+def _compare_soon(kit: Kit, connection: ConnectionRow, cases: Sequence[_Case]) -> None:
+    """Somebody was deleted for good, and the delivery does not say who: that shows only when everybody is
+    compared. Done soon, or once the last time is long enough ago; until then the event waits."""
+    last = connection.last_full_sweep_at
+    for case in cases:
+        if case.event is None or not webhook.is_forgotten(case.event):
+            continue
+        may_begin = last + FULL_SWEEPS_APART if last else kit.now()
+        if last is not None and last < case.row.received_at and kit.now() < may_begin:
+            why = "somebody was deleted for good; everybody is compared later"
+            case.settle(EventStatus.RETRYING, due_at=may_begin, why=why)
+            continue
+        if last is None or last < case.row.received_at:
+            with kit.store.write() as c:
+                connections.hasten_full_sweep(c, connection.id, kit.now(), timedelta(0))
+            kit.bell.ring(SWEEP, [connection.id])
+        case.skip(SkipReason.FORGOTTEN)
 
 
 def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case], enough: Enough) -> None:

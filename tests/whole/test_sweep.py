@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from processor.domain.contact import ConsentStatus
+from processor.domain.event import EventStatus
 from processor.store import connections
 from processor.store.connections import ConnectionRow
 from processor.sweep import sweep
@@ -39,6 +41,29 @@ def test_what_webhooks_missed_is_healed(acme: World) -> None:
     assert acme.contact("ben@maple-street.test").consent.status is ConsentStatus.UNSUBSCRIBED
     assert acme.contact("cleo@maple-street.test").consent.status is ConsentStatus.UNSUBSCRIBED
     assert acme.contact(JO).consent.status is ConsentStatus.SUBSCRIBED
+
+
+def test_who_was_deleted_for_good_is_found_soon(acme: World) -> None:
+    """The webhook does not say who it was (its address is a stand-in): everybody is compared."""
+    acme.control.subscribe(acme.audience, JO)
+    until(lambda: acme.contact(JO))
+    until(acme.settled)
+    now = acme.kit.now()
+    with acme.kit.store.write() as c:
+        connections.update(c, acme.connection_id, now, last_full_sweep_at=now - timedelta(hours=2))
+    acme.control.delete(acme.audience, JO)
+    until(lambda: acme.contact(JO).consent.status is ConsentStatus.UNSUBSCRIBED)
+    assert acme.contact(JO).consent.source == "mailchimp:deleted"
+
+
+def test_not_everybody_is_compared_for_each_who_is_deleted(acme: World) -> None:
+    """They were compared a moment ago: the delivery waits for the next time that they may be."""
+    acme.control.subscribe(acme.audience, JO)
+    until(lambda: acme.contact(JO))
+    until(acme.settled)
+    acme.control.delete(acme.audience, JO)
+    event = until(lambda: acme.events(EventStatus.RETRYING))[0]
+    assert event.due_at - acme.kit.now() > timedelta(minutes=50)
 
 
 def test_a_webhook_that_is_gone_is_registered_again(acme: World) -> None:
