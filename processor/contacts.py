@@ -62,6 +62,8 @@ def put_many(kit: Kit, account_id: str, patches: Mapping[str, ContactPatch]) -> 
         adopted = _provisional(c, account_id, patches, known)
         near = namesakes.of_leaving(c, account_id, patches, known)
         held = contacts.lock(c, account_id, sorted({*patches, *adopted.values(), *near}))
+        # Whose id a deleted contact has kept cannot take the place of another; the two have one address.
+        adopted = {new: old for new, old in adopted.items() if new not in held}
         written = [
             _write(contact_id, *_current(account_id, contact_id, held, adopted), patch, now)
             for contact_id, patch in patches.items()

@@ -50,21 +50,27 @@ def keep_out(
 
 def take_off(held: Mapping[str, ContactRow], edits: Sequence[Edit], now: datetime) -> list[Edit]:
     """Return what follows for the other contacts that are `held`: whoever has the address of somebody who has
-    just left, and said yes before that, has left as well."""
+    just left, and said yes before that, has left as well; and whoever had left before has left again, so that
+    nothing older than this leads them back."""
     said_no = _said_no([e for e in edits if _is_news(e)])
     written = {e.contact.id for e in edits}
     others = [row.contact for row in held.values() if not row.is_deleted and row.contact.id not in written]
     return [
         _taken_off(contact, no, now)
         for contact in others
-        if (no := said_no.get(_address(contact))) is not None
-        and contact.consent.status in MAILED
-        and not _is_later(contact.consent, no)
+        if (no := said_no.get(_address(contact))) is not None and _has_left_too(contact.consent, no)
     ]
 
 
+def _has_left_too(consent: Consent, no: Consent) -> bool:
+    if consent.status in MAILED:
+        return not _is_later(consent, no)
+    is_person = no.status is ConsentStatus.UNSUBSCRIBED
+    return is_person and consent.status in LEFT and _later(no, consent) is no and no.at != consent.at
+
+
 def _last_no(edit: Edit, at_address: Consent | None, held: Mapping[str, ContactRow]) -> Consent | None:
-    """The last no of whoever has the edit's address, or had its id: an opt-out goes along to a new address."""
+    """The last no of whoever has the edit's address, or had its id: an opt-out goes along to another one."""
     before = held.get(edit.contact.id)
     if not edit.created or before is None or before.contact.consent.status is not ConsentStatus.UNSUBSCRIBED:
         return at_address
@@ -77,9 +83,8 @@ def _is_news(edit: Edit) -> bool:
 
 def _may_be_kept_out(edit: Edit) -> bool:
     """Whoever is to be mailed or asked; and a contact made anew under the id of a deleted one, whose row is
-    all that remembers the opt-out."""
-    status = edit.contact.consent.status
-    return status in MAILED or (edit.created and edit.contact.version > 1 and status is ConsentStatus.NONE)
+    all that remembers the opt-out and its time."""
+    return edit.contact.consent.status in MAILED or (edit.created and edit.contact.version > 1)
 
 
 def _address(contact: Contact) -> str:
@@ -110,6 +115,8 @@ def _kept_out(edit: Edit, no: Consent | None) -> Edit:
     yes = edit.contact.consent
     if no is None or edit.stale or not _may_be_kept_out(edit) or _is_later(yes, no):
         return edit
+    if yes.status in LEFT and no.status is not ConsentStatus.UNSUBSCRIBED:
+        return edit  # a bounce takes no opt-out's place
     before = edit.what["consent"][0] if "consent" in edit.what else consent_json(yes)
     what = {**edit.what, "consent": (before, consent_json(no))}
     version = edit.contact.version + (0 if edit.what or edit.created else 1)

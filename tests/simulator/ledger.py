@@ -49,6 +49,11 @@ class Ledger:
         acts = [*self.yes, *(self.asked if asked else [])]
         return max((act.at for act in acts if act.concerns(address, contact)), default=None)
 
+    def last_yes_anywhere(self, address: str, contact: str | None) -> datetime | None:
+        """When they last said yes on either side: to be moved is not to be subscribed anew."""
+        acts = [*self.yes, *self.back]
+        return max((act.at for act in acts if act.concerns(address, contact)), default=None)
+
     def last_no(self, address: str, contact: str | None) -> Act | None:
         """Their last no, on either side."""
         acts = [act for act in self.no if act.concerns(address, contact, self.lives_at)]

@@ -116,6 +116,33 @@ def test_who_leaves_and_moves_in_one_write_is_not_left_waiting(on: Ground) -> No
     assert sim.rows()["c1"].state == "excluded"
 
 
+def test_an_opt_out_counts_for_a_namesake_who_is_just_coming_back(on: Ground) -> None:
+    """Mailchimp's clock has whole seconds: nobody can tell who was later, and being unsure means no."""
+    sim = live(
+        on,
+        ("there", {"act": "add", "email": ANN, "status": "unsubscribed"}),
+        ("put", {"who": "c1", "email": BOB}),
+        ("sweep", {"full": True}),
+        ("pass", {"seconds": 61.0}),
+        ("drop_contact", {"who": "c1"}),
+        ("put", {"who": "c1", "email": ANN, "consent": ("unsubscribed", 0.0, True)}),
+        ("there", {"act": "resubscribe", "email": ANN}),
+    )
+    assert status(sim, ANN) == "unsubscribed"
+
+
+def test_the_time_of_an_opt_out_outlives_the_contact(on: Ground) -> None:
+    """They are made anew with an older no, and then with a yes from between the two."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": NO}),
+        ("drop_contact", {"who": "c1"}),
+        ("put", {"who": "c1", "email": ANN, "consent": ("unsubscribed", 18_000.0, True)}),
+        ("put", {"who": "c1", "consent": ("subscribed", 300.0, True)}),
+    )
+    assert status(sim, ANN) is None
+
+
 def test_two_contacts_swap_their_addresses(on: Ground) -> None:
     """Mailchimp takes neither move. Each contact ends with the member at its own address."""
     sim = live(

@@ -106,7 +106,7 @@ class Witness:
                 self._wrong("consent", f"{address} went from {was} to {now} by {call}: {why}")
         if moved and was == now == "subscribed":
             for contact in people:
-                yes, no = sim.ledger.last_yes(address, contact), sim.ledger.last_no(address, None)
+                yes, no = sim.ledger.last_yes_anywhere(address, contact), sim.ledger.last_no(address, None)
                 if no is not None and (yes is None or yes <= no.at) and not no.kind.startswith("there:a"):
                     self._wrong("consent", f"{address} had left ({no.kind}), and was moved to by {call}")
         if now == "subscribed" and was in {"unsubscribed", "cleaned", "archived"}:
