@@ -68,7 +68,8 @@ def _row_of(table: Table, sighting: Sighting) -> tuple[int | None, MemberRow | N
 def _is_waited_for(table: Table, place: int | None, row: MemberRow, member: Member | None) -> bool:
     """Whether a living contact has the address of this member, whose own contact is gone, and is on its way
     to meet them: then they are not to be archived for the one who is gone."""
-    if member is None or not table.is_somebodys(member.email):
+    is_known = row.base is not None and row.base.status is not None
+    if member is None or not is_known or not table.is_somebodys(member.email):
         return False
     expecting, waiting = table.rows.expected(email_key(member.email))
     if waiting is not None and waiting.id != row.id and waiting.claim is None:
