@@ -1,9 +1,10 @@
 """Stops what would change very many contacts at once, before it is done, and asks a person.
 
-Downward a sweep counts what it would change here, page by page. Upward a push counts who would be
-unsubscribed or archived in Mailchimp. Beyond the share that the policy allows, the connection is paused with
-the problem `brake`; whoever lets it go on (`lift`) does so for the sweep or the first sync that was stopped,
-and for pushes for a day. One person's own act, told by a webhook or written by the platform, is never held.
+Downward a sweep counts what it would change here, page by page, and so does whoever reads pages on the way
+to something else. Upward a push counts who would be unsubscribed or archived in Mailchimp. Beyond the share
+that the policy allows, the connection is paused with the problem `brake`; whoever lets it go on (`lift`) does
+so for the sweep or the first sync that was stopped, and for pushes for a day. One person's own act, told by a
+webhook or written by the platform, is never held.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from processor.converge import Outcome, Stopped
+from processor.converge import Guard, Outcome, Stopped
 from processor.domain.connection import LIVE, ConnectionState
 from processor.domain.edit import LEFT
 from processor.domain.policy import Policy
 from processor.kit import Kit
 from processor.log import say
-from processor.store import Connection, connections, members_left, runs
+from processor.store import Connection, connections, contacts, members_left, runs
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
 from processor.store.runs import RunKind
@@ -93,6 +94,26 @@ def stop_if_over(
         what = "unsubscribe" if total.left * 2 > total.changed else "change"
         number = total.left if what == "unsubscribe" else total.changed
         raise Braked(Found(what, "here", number, of, True, work))
+
+
+def of_pages(kit: Kit, connection: ConnectionRow) -> Guard:
+    """Return a guard for pages that are read on the way to something else: it raises Braked where together
+    they would change too many contacts here. They are left to the next sweep then, which asks."""
+    total = Tally()
+
+    def guard(outcomes: Sequence[Outcome]) -> None:
+        nonlocal total
+        found = total + tally(outcomes)
+        is_let = bool((connection.brake or {}).get("lifted", {}).get("here"))
+        if is_let or connection.state == ConnectionState.IMPORTING:
+            return  # let through by somebody, or counted by the first sync
+        if found.changed >= max(1, connection.policy.brake_from):
+            with kit.store.read() as c:
+                of = contacts.count(c, connection.account_id)
+            stop_if_over(connection.policy, found, of, work="")
+        total = found
+
+    return guard
 
 
 def may_go_up(kit: Kit, c: Connection, connection: ConnectionRow, rows: Sequence[MemberRow]) -> bool:
@@ -183,6 +204,18 @@ def is_lifted_for(brake: Mapping[str, Any] | None, run_id: str | None, work: str
     if not lifted:
         return False
     return lifted["sweep"] == work or (run_id is not None and lifted["run"] == run_id)
+
+
+def handed_on(brake: Mapping[str, Any] | None, work: str, now: datetime) -> dict[str, Any] | None:
+    """Return the brake for a sweep that begins anew: what was said to one that was stopped, and is too old by
+    now to be carried on, is said to this one."""
+    lifted = dict((brake or {}).get("lifted", {}))
+    here = lifted.get("here")
+    if brake is None or here is None or here["run"] is not None:
+        return None if brake is None else dict(brake)
+    if now - datetime.fromisoformat(here["at"]) < LIFTED_FOR:
+        lifted["here"] = {**here, "sweep": work}
+    return {**brake, "lifted": lifted}
 
 
 def done_with(brake: Mapping[str, Any] | None, work: str) -> dict[str, Any] | None:

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from processor.converge import Cause, converge
+from processor import brake
+from processor.broker import SWEEP
+from processor.converge import Cause, Stopped, converge
 from processor.domain.contact import MemberStatus
 from processor.kit import Heard, Kit
 from processor.look import OVERLAP, Enough, pages
 from processor.mailchimp.client import Mailchimp
 from processor.meeting import meet_page
+from processor.store import connections
 from processor.store.connections import ConnectionRow
 
 CAUSE = Cause("push")
@@ -59,9 +62,14 @@ def _hear_pass(
     if heard is not None:
         since = max(since, heard.since)
     newest = since + SHORT_OVERLAP
-    meet = partial(converge, kit, connection, cause=CAUSE, claims=claims)
+    guard = brake.of_pages(kit, connection)
+    meet = partial(converge, kit, connection, cause=CAUSE, claims=claims, guard=guard)
     for count, page in enumerate(pages(mailchimp, audience, since, status), start=1):
-        meet_page(meet, mailchimp, audience, page, enough)
+        try:
+            meet_page(meet, mailchimp, audience, page, enough)
+        except Stopped:
+            _let_the_sweep_ask(kit, connection)
+            return False
         newest = max([newest, *(m.last_changed for m in page if m.last_changed)])
         got_on = newest - SHORT_OVERLAP > since  # one second can fill many pages
         if (count >= MOST_PAGES and got_on) or enough():
@@ -69,6 +77,12 @@ def _hear_pass(
             return False
     kit.heard[key] = Heard(began, newest - SHORT_OVERLAP)
     return True
+
+
+def _let_the_sweep_ask(kit: Kit, connection: ConnectionRow) -> None:
+    with kit.store.write() as c:
+        connections.update(c, connection.id, kit.now(), next_sweep_at=kit.now())
+    kit.bell.ring(SWEEP, [connection.id])
 
 
 def _heard_before(connection: ConnectionRow, status: MemberStatus | None) -> datetime:

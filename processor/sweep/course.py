@@ -153,10 +153,13 @@ def set_out(kit: Kit, connection_id: str, mine: Turn, *, full: bool) -> Course |
         if row is None or row.state not in LIVE or row.audience_id is None:
             return None
         wants_full = full or _full_is_due(kit, row)
-        cursor = kept(row, now, full=wants_full) or fresh(row, of, now, full=wants_full)
+        carried_on = kept(row, now, full=wants_full)
+        cursor = carried_on or fresh(row, of, now, full=wants_full)
         cursor = replace(cursor, n=cursor.n + 1, touched=now)
         stored = as_stored(cursor)
-        connections.update(c, connection_id, now, sweep_cursor=stored, next_sweep_at=now)
+        if carried_on is None:
+            row = replace(row, brake=brake.handed_on(row.brake, cursor.id, now))
+        connections.update(c, connection_id, now, sweep_cursor=stored, brake=row.brake, next_sweep_at=now)
         run = None
         if row.state == ConnectionState.IMPORTING:
             run = first_sync.begin(c, connection_id, "bothways", now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from processor import contacts, install, preview, report
 from processor.domain.connection import ConnectionState
 from processor.domain.contact import ConsentStatus
+from processor.domain.edit import ContactPatch
 from processor.errors import Conflict
 from processor.store import connections
 from processor.store.runs import RunState
@@ -98,6 +100,42 @@ def test_a_sweep_that_would_unsubscribe_many_stops_before_the_first_of_them(sixt
     sweep(sixty.kit, sixty.connection_id)
     assert sixty.state() == ConnectionState.PAUSED, "what was said once is not said for ever"
     assert left_here(sixty) == 20
+
+
+def test_who_says_yes_two_days_later_is_asked_once(sixty: World) -> None:
+    """The sweep that was stopped is too old to be carried on: what was said counts for the next one."""
+    sixty.control.webhooks(drop=1.0)
+    for n in range(20):
+        sixty.control.unsubscribe(sixty.audience, address(n), by="admin")
+    sweep(sixty.kit, sixty.connection_id)
+    with sixty.house.store.write() as c:
+        row = connections.get(c, sixty.connection_id)
+        assert row is not None
+        two_days_ago = (sixty.kit.now() - timedelta(days=2)).isoformat()
+        cursor = {**(row.sweep_cursor or {}), "touched": two_days_ago}
+        connections.update(c, row.id, sixty.kit.now(), sweep_cursor=cursor)
+    go_on(sixty)
+    until(lambda: left_here(sixty) == 20)
+    assert sixty.state() == ConnectionState.IN_SYNC
+
+
+def test_pages_that_a_push_reads_are_held_as_well(sixty: World) -> None:
+    """Webhooks are lost; the platform then writes so many contacts that pages are read instead of each."""
+    sixty.control.webhooks(drop=1.0)
+    for n in range(20):
+        sixty.control.unsubscribe(sixty.audience, address(n), by="admin")
+    written = {address(n) for n in range(20, 50)}
+    contacts.put_many(
+        sixty.kit,
+        ACCOUNT,
+        {c.id: ContactPatch(fields={"city": "Graz"}) for c in sixty.contacts() if c.email in written},
+    )
+    until(lambda: sixty.state() == ConnectionState.PAUSED)
+    assert left_here(sixty) == 0
+    assert "At least 20 of 60 contacts would be unsubscribed here" in problem(sixty)
+    go_on(sixty)
+    until(lambda: left_here(sixty) == 20)
+    until(lambda: sixty.member(address(30))["merge_fields"]["CITY"] == "Graz")
 
 
 def test_few_are_never_held(sixty: World) -> None:
