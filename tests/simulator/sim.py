@@ -237,12 +237,8 @@ class Sim:
         if now == "subscribed" and (was != now or act in {"subscribe", "add"}):
             self.ledger.back.append(Act(f"there:{act}", second, address, people))
         self.witness.happened_there(act, before, after)
-        if (
-            gone
-            or (was != now and now in {"unsubscribed", "archived"})
-            or act == "complain"
-            or (act == "unsubscribe" and now == "unsubscribed")
-        ):
+        # Who had left, and is unsubscribed once more, shows nowhere in Mailchimp.
+        if gone or (was != now and now in {"unsubscribed", "archived"}) or act == "complain":
             self.ledger.no.append(Act(f"there:{act}", second, address, people))
         elif now == "cleaned" and was != now:
             self.ledger.no.append(Act("there:bounce", second, address, people, about_address=True))
