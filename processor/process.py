@@ -38,8 +38,8 @@ from processor.turn import turn
 
 logger = logging.getLogger(__name__)
 
-BATCH = 2000
-"""Events claimed at once: two pages of members; bounded so that other connections get their turn."""
+BATCH = 1000
+"""Events claimed at once: a page of members; bounded so that other connections get their turn."""
 
 DOUBT = timedelta(seconds=15)
 """How long a look that contradicts bad news is doubted. Mailchimp promises nothing about reads after

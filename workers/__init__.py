@@ -8,6 +8,7 @@ from processor import bootstrap, config, log
 from processor.broker import RedisBell
 from workers.actors import declare
 from workers.clock import Clock, ClockMiddleware
+from workers.memory import share_arenas
 from workers.signals import OneSignal
 from workers.standin import StandIn
 
@@ -19,6 +20,7 @@ def load() -> None:
 
     Raises ConfigError naming every setting that is missing.
     """
+    share_arenas()
     settings = config.load(config.Role.WORKER)
     log.set_up(settings.log_level, as_json=settings.log_format == "json")
     house = bootstrap.build(settings)

@@ -7,11 +7,13 @@ from processor.config import Settings
 from processor.store.migrate import migrate
 from processor.web.main import application
 from processor.web.server import serve
+from workers.memory import share_arenas
 from workers.threads import working
 
 
 def run(settings: Settings) -> None:
     """Bring the tables up to date and serve until SIGTERM or SIGINT; what waits is kept in DATA_DIR."""
+    share_arenas()
     migrate(settings.database)
     house = bootstrap.build(settings)
     try:

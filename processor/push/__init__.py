@@ -39,8 +39,9 @@ from processor.turn import any_turn
 
 logger = logging.getLogger(__name__)
 
-BATCH = 1000
-"""Members claimed at once: what two batch subscribe calls take (facts.md 4.7), or one batch of changes."""
+BATCH = 500
+"""Members claimed at once: what a batch subscribe call takes (facts.md 4.7), or one batch of changes. More
+would make no fewer calls, and cost memory (bench/README.md)."""
 TOGETHER = 500
 """Members brought to agreement in one transaction."""
 
