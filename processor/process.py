@@ -209,20 +209,15 @@ def _understand(connection: ConnectionRow, case: _Case) -> None:
 
 def _compare_soon(kit: Kit, connection: ConnectionRow, cases: Sequence[_Case]) -> None:
     """Somebody was deleted for good, and the delivery does not say who: that shows only when everybody is
-    compared. Done soon, or once the last time is long enough ago; until then the event waits."""
+    compared, which happens soon, or once the last time is long enough ago."""
+    forgotten = [case for case in cases if case.event is not None and webhook.is_forgotten(case.event)]
     last = connection.last_full_sweep_at
-    for case in cases:
-        if case.event is None or not webhook.is_forgotten(case.event):
-            continue
-        may_begin = last + FULL_SWEEPS_APART if last else kit.now()
-        if last is not None and last < case.row.received_at and kit.now() < may_begin:
-            why = "somebody was deleted for good; everybody is compared later"
-            case.settle(EventStatus.RETRYING, due_at=may_begin, why=why)
-            continue
-        if last is None or last < case.row.received_at:
-            with kit.store.write() as c:
-                connections.hasten_full_sweep(c, connection.id, kit.now(), timedelta(0))
+    if any(last is not None and case.row.received_at > last for case in forgotten):
+        with kit.store.write() as c:
+            is_now = connections.want_full_sweep(c, connection.id, kit.now(), FULL_SWEEPS_APART)
+        if is_now:
             kit.bell.ring(SWEEP, [connection.id])
+    for case in forgotten:
         case.skip(SkipReason.FORGOTTEN)
 
 

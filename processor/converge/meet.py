@@ -235,6 +235,7 @@ def _after(
         row,
         state=plan.state,
         reason=plan.reason,
+        field=plan.problems[0].field if plan.problems else None,
         detail=plan.problems[0].message if plan.problems else None,
         instance=None,
     )

@@ -18,7 +18,9 @@ def only_some_fields(error: MailchimpError, sent: MemberFields) -> MailchimpErro
     if error.code not in ABOUT_FIELDS:
         return None
     tags = {tag.upper(): tag for tag in sent.merge_fields}
-    named = tuple((tags[_tag(name)], said) for name, said in error.field_errors if _tag(name) in tags)
+    named = tuple(
+        (tags[merge_tag(name)], said) for name, said in error.field_errors if merge_tag(name) in tags
+    )
     if not named or len(named) < len(error.field_errors):
         return None  # something else is wrong as well
     detail = "; ".join(f"{tag}: {said}" for tag, said in named)
@@ -39,7 +41,7 @@ def without_refused(sent: MemberFields, error: MailchimpError) -> MemberFields:
     return replace(sent, merge_fields=left)
 
 
-def _tag(name: str) -> str:
-    """The merge tag in a field's name: `FNAME`, `merge_fields.FNAME`, `ADDRESS.zip`."""
+def merge_tag(name: str) -> str:
+    """Return the merge tag in a field's name: `FNAME`, `merge_fields.FNAME`, `ADDRESS.zip`."""
     parts = [part for part in name.split(".") if part.lower() != "merge_fields"]
     return parts[0].upper() if parts else ""

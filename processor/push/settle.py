@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from processor.converge.meet import OUTAGES
 from processor.domain import retry
 from processor.domain.catalogue import Retry, entry
 from processor.domain.contact import Contact, email_key
 from processor.domain.plan import Exclusion, MemberState
+from processor.domain.policy import Policy
 from processor.domain.reconcile import parted
 from processor.errors import MailchimpError
 from processor.halt import halt, is_halting
 from processor.kit import Kit
+from processor.push.refused import ABOUT_FIELDS, merge_tag
 from processor.store import Connection, contacts, members
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
@@ -63,7 +66,9 @@ def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done:
         stuck = _who_cannot_move(c, connection, rows, by_row, known)
         by_row.update({row_id: Done(row_id, relink=True) for row_id in stuck})
         parting = {row.contact_id: row for row in rows if by_row[row.id].relink and row.contact_id}
-        members.settle(c, [_let_go(kit, row, by_row[row.id], known, now) for row in rows], now)
+        members.settle(
+            c, [_let_go(kit, connection.policy, row, by_row[row.id], known, now) for row in rows], now
+        )
         _begin_anew(c, connection, parting, now)
 
     kit.store.write_retrying(in_one_transaction)
@@ -133,22 +138,32 @@ def _lock_contacts(c: Connection, connection: ConnectionRow, row_ids: Sequence[i
     return {i: held.contact for i, held in contacts.lock(c, connection.account_id, ids).items()}
 
 
-def _let_go(kit: Kit, row: MemberRow, done: Done, known: Mapping[str, Contact], now: datetime) -> MemberRow:
+def _let_go(
+    kit: Kit, policy: Policy, row: MemberRow, done: Done, known: Mapping[str, Contact], now: datetime
+) -> MemberRow:
     contact = known.get(row.contact_id or "")
     row = replace(row, pushed_version=contact.version if contact else row.pushed_version)
     if done.relink:
         return replace(row, contact_id=None, due_at=None, urgent=False, attempts=0)
     if done.error is not None:
-        return _refused(kit, row, done.error, now, again=done.again)
+        return _refused(kit, policy, row, done.error, now, again=done.again)
     if done.unsettled:
-        return _refused(kit, row, MailchimpError("unsettled"), now)
+        return _refused(kit, policy, row, MailchimpError("unsettled"), now)
     if done.no_address:
-        row = replace(row, state=MemberState.EXCLUDED, reason=Exclusion.NO_ADDRESS.value)
+        row = replace(row, state=MemberState.EXCLUDED, reason=Exclusion.NO_ADDRESS.value, field=None)
     return replace(row, due_at=None, urgent=False, attempts=0)
 
 
+def _field(policy: Policy, error: MailchimpError) -> str | None:
+    """The platform's name of the field that a refusal is about, or Mailchimp's where it is not mapped."""
+    if not error.field_errors or error.code not in ABOUT_FIELDS:
+        return None
+    tag = merge_tag(error.field_errors[0][0])
+    return next((rule.field for rule in policy.fields if rule.target.upper() == tag), tag)
+
+
 def _refused(
-    kit: Kit, row: MemberRow, error: MailchimpError, now: datetime, *, again: bool = False
+    kit: Kit, policy: Policy, row: MemberRow, error: MailchimpError, now: datetime, *, again: bool = False
 ) -> MemberRow:
     """Try again when the catalogue says that it passes, else fail with its cause until somebody acts."""
     decision = retry.decide(
@@ -159,13 +174,17 @@ def _refused(
         base_seconds=kit.settings.retry_base_seconds,
     )
     row = replace(
-        row, reason=error.code, detail=error.detail or error.title or row.detail, instance=error.instance
+        row,
+        reason=error.code,
+        field=_field(policy, error),
+        detail=error.detail or error.title or row.detail,
+        instance=error.instance,
     )
     if again:
         return replace(row, state=MemberState.WAITING, due_at=now)
     if isinstance(decision, retry.Again):
         return replace(row, state=MemberState.WAITING, due_at=now + decision.after)
-    if row.urgent and entry(error.code).retry is Retry.BY_ITSELF:
-        # Somebody left: that is sent however long Mailchimp stays away.
+    if error.code in OUTAGES or (row.urgent and entry(error.code).retry is Retry.BY_ITSELF):
+        # It says nothing about the contact; and that somebody left is sent however long it takes.
         return replace(row, state=MemberState.WAITING, due_at=now + retry.LONGEST_WAIT)
     return replace(row, state=MemberState.FAILING, due_at=None, urgent=False)

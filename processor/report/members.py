@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,6 +42,14 @@ class MemberReport:
     instance: str | None
     attempts: int
     next_try_at: datetime | None
+    field: str | None = None
+    """The platform's field that it is about."""
+
+    @property
+    def mailchimp_says(self) -> str | None:
+        """Mailchimp's own words, where the sentence does not have them already."""
+        told = self.words.happened
+        return self.detail if self.detail and self.detail not in told else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +98,18 @@ def _report(
         email=email,
         state=row.state,
         reason=row.reason,
-        words=_words(connection, row, email, _name(contact) or email),
-        detail=row.detail,
+        words=_words(connection, row, contact, email),
+        detail=_without_tag(connection, row),
         instance=row.instance,
         attempts=row.attempts,
         # Of one that a worker holds, the row says when the lease ends: it is being tried now.
         next_try_at=row.due_at if row.claim is None else now,
+        field=row.field,
     )
 
 
-def _words(connection: ConnectionRow, row: MemberRow, email: str | None, name: str | None) -> Words:
+def _words(connection: ConnectionRow, row: MemberRow, contact: Contact | None, email: str | None) -> Words:
+    name = _name(contact) or email
     if row.state is MemberState.EXCLUDED:
         return exclusions.words(row.reason)
     if row.state is MemberState.FAILING or row.reason is not None:
@@ -107,11 +117,27 @@ def _words(connection: ConnectionRow, row: MemberRow, email: str | None, name: s
             row.reason or "internal",
             name=name,
             email=email,
-            detail=row.detail,
+            field=f"“{row.field}”" if row.field else None,
+            value=_value(row, contact),
+            detail=_without_tag(connection, row),
             instance=row.instance,
             audience=connection.audience_name,
         )
     return _WAITING if row.state is MemberState.WAITING else _IN_SYNC
+
+
+def _value(row: MemberRow, contact: Contact | None) -> object:
+    value = contact.fields.get(row.field) if contact and row.field else None
+    if isinstance(value, Mapping):
+        return ", ".join(str(part) for part in value.values() if part)
+    return value
+
+
+def _without_tag(connection: ConnectionRow, row: MemberRow) -> str | None:
+    """What Mailchimp said of a field, without its own name for it, which the sentence has already."""
+    tags = [rule.target for rule in connection.policy.fields if rule.field == row.field]
+    before = f"{tags[0]}: " if tags else ""
+    return (row.detail or "").removeprefix(before) or None
 
 
 def _name(contact: Contact | None) -> str:

@@ -21,7 +21,8 @@ class ConnectionRow:
     """A connection as it stands. The token is sealed; `watermark` is the newest `last_changed` up to which
     everything was heard; `sweep_cursor` is where a sweep that was interrupted goes on; `brake` is what a
     change of too many contacts at once stopped at, and what a person said to it; `believed_id` is the event
-    up to which bad news was believed while the connection rested."""
+    up to which bad news was believed while the connection rested; `full_sweep_wanted_at` is from when on the
+    next sweep compares everybody, however long ago the last one was."""
 
     id: str
     account_id: str
@@ -45,6 +46,7 @@ class ConnectionRow:
     paused_at: datetime | None
     brake: Mapping[str, Any] | None
     believed_id: int | None
+    full_sweep_wanted_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -94,6 +96,7 @@ class Columns(TypedDict, total=False):
     paused_at: datetime | None
     brake: Mapping[str, Any] | None
     believed_id: int | None
+    full_sweep_wanted_at: datetime | None
 
 
 def create(
@@ -195,6 +198,21 @@ def hasten_full_sweep(c: Connection, connection_id: str, now: datetime, wait: ti
         return  # asked for already
     at = max(now, row.last_full_sweep_at + wait) if row.last_full_sweep_at else now
     update(c, connection_id, now, last_full_sweep_at=None, next_sweep_at=at)
+
+
+def want_full_sweep(c: Connection, connection_id: str, now: datetime, apart: timedelta) -> bool:
+    """Have the next sweep compare everybody, where the last comparison is `apart` ago, or the first sweep
+    after that. Returns whether it may be now. Safe to repeat."""
+    row = lock(c, connection_id)
+    if row is None or row.last_full_sweep_at is None:
+        return False  # it will be a comparison of everybody anyway
+    at = max(now, row.last_full_sweep_at + apart)
+    if row.full_sweep_wanted_at is None:
+        update(c, connection_id, now, full_sweep_wanted_at=at)
+    if at > now:
+        return False
+    update(c, connection_id, now, next_sweep_at=now)
+    return True
 
 
 def set_state(

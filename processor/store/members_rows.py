@@ -22,8 +22,8 @@ class MemberRow:
     `contact_id` is the platform's id, None for a member whom the platform does not know. `seen_at` is
     `last_changed` of the newest view of Mailchimp's side, `seen_digest` tells views of the same second
     apart, `theirs` is that view itself, `status` is Mailchimp's status in it. `way`
-    is what a batch carries to it. `pushed_version` is the
-    contact's version that was last sent.
+    is what a batch carries to it. `field` is the platform's field that the `reason` is about.
+    `pushed_version` is the contact's version that was last sent.
     """
 
     connection_id: str
@@ -40,6 +40,7 @@ class MemberRow:
     status: MemberStatus | None = None
     state: MemberState = MemberState.WAITING
     reason: str | None = None
+    field: str | None = None
     detail: str | None = None
     instance: str | None = None
     pushed_version: int | None = None
@@ -68,6 +69,7 @@ DATA = (
     "status",
     "state",
     "reason",
+    "field",
     "detail",
     "instance",
     "pushed_version",

@@ -141,6 +141,7 @@ connections = Table(
     Column("brake", Json),
     # Up to which event bad news was believed while the connection rested.
     Column("believed_id", RowId),
+    Column("full_sweep_wanted_at", Moment),
     _made_at(),
     _made_at("updated_at"),
     # Two accounts may share an audience; one account may not connect it twice, unless it left in between.
@@ -236,6 +237,7 @@ members = Table(
     Column("status", Text),
     Column("state", Text, nullable=False),
     Column("reason", Text),
+    Column("field", Words),
     Column("detail", Words),
     Column("instance", Words),
     Column("pushed_version", Integer),

@@ -27,6 +27,7 @@ _NOTHING: Mapping[str, Any] = dict.fromkeys(
         "seen_at",
         "seen_digest",
         "theirs",
+        "field",
         "detail",
         "instance",
         "pushed_version",

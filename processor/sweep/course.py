@@ -115,6 +115,8 @@ class Course:
             changes["next_sweep_at"] = now
         elif cursor.full:
             changes["last_full_sweep_at"] = cursor.started
+            if row.full_sweep_wanted_at is not None and row.full_sweep_wanted_at <= cursor.started:
+                changes["full_sweep_wanted_at"] = None
         connections.update(c, row.id, now, **changes)
         self._tell(c, cursor, to_the_end=cursor.full and not is_asked_again)
 
@@ -180,7 +182,9 @@ def _wait(kit: Kit, minutes: float) -> timedelta:
 
 
 def _full_is_due(kit: Kit, connection: ConnectionRow) -> bool:
-    last = connection.last_full_sweep_at
+    last, wanted = connection.last_full_sweep_at, connection.full_sweep_wanted_at
+    if wanted is not None and wanted <= kit.now():
+        return True
     return last is None or kit.now() - last > timedelta(hours=kit.settings.full_sweep_hours)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from processor.domain.contact import ConsentStatus
-from processor.domain.event import EventStatus
 from processor.store import connections
 from processor.store.connections import ConnectionRow
 from processor.sweep import sweep
@@ -22,6 +21,13 @@ JO = "jo@maple-street.test"
 
 def _hooks(acme: World) -> list[dict[str, object]]:
     return list(acme.control.audience_info(acme.audience)["webhooks"])
+
+
+def _connection(acme: World) -> ConnectionRow:
+    with acme.kit.store.read() as c:
+        row = connections.get(c, acme.connection_id)
+    assert row is not None
+    return row
 
 
 def test_what_webhooks_missed_is_healed(acme: World) -> None:
@@ -57,13 +63,16 @@ def test_who_was_deleted_for_good_is_found_soon(acme: World) -> None:
 
 
 def test_not_everybody_is_compared_for_each_who_is_deleted(acme: World) -> None:
-    """They were compared a moment ago: the delivery waits for the next time that they may be."""
+    """They were compared a moment ago: it is done once that is an hour ago, and keeps nothing waiting."""
     acme.control.subscribe(acme.audience, JO)
     until(lambda: acme.contact(JO))
     until(acme.settled)
+    before = _connection(acme).last_full_sweep_at
     acme.control.delete(acme.audience, JO)
-    event = until(lambda: acme.events(EventStatus.RETRYING))[0]
-    assert event.due_at - acme.kit.now() > timedelta(minutes=50)
+    wanted = until(lambda: _connection(acme).full_sweep_wanted_at)
+    assert wanted - before == timedelta(hours=1)
+    until(acme.settled)
+    assert _connection(acme).last_full_sweep_at == before
 
 
 def test_a_webhook_that_is_gone_is_registered_again(acme: World) -> None:

@@ -40,6 +40,7 @@ class MemberAnswer(Answer):
     state: MemberState
     reason: str | None = Field(description="A code of the catalogue of failures, or why they are left out.")
     words: WordsAnswer
+    field: str | None = Field(description="The platform's field that it is about, where it is about one.")
     detail: str | None = Field(description="Mailchimp's own words.")
     instance: str | None = Field(description="Mailchimp's number for its answer: their support asks for it.")
     attempts: int
@@ -70,6 +71,7 @@ def member_answer(found: MemberReport) -> MemberAnswer:
         state=found.state,
         reason=found.reason,
         words=WordsAnswer(title=said.title, happened=said.happened, todo=said.todo),
+        field=found.field,
         detail=found.detail,
         instance=found.instance,
         attempts=found.attempts,

@@ -17,8 +17,10 @@ def upgrade() -> None:
     """Build the tables and columns."""
     op.add_column("connections", sa.Column("brake", Json, nullable=True))
     op.add_column("connections", sa.Column("believed_id", RowId, nullable=True))
+    op.add_column("connections", sa.Column("full_sweep_wanted_at", Moment(), nullable=True))
     op.add_column("members", sa.Column("theirs", Json, nullable=True))
     op.add_column("members", sa.Column("way", Json, nullable=True))
+    op.add_column("members", sa.Column("field", Words(), nullable=True))
     op.add_column("hooks", sa.Column("mended", sa.Text(), nullable=True))
     op.add_column("hooks", sa.Column("mended_at", Moment(), nullable=True))
     _runs()
