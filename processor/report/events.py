@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from processor.domain.catalogue import Words, words
+from processor.domain.catalogue import Retry, Words, entry, words
 from processor.domain.event import EventStatus
 from processor.errors import Invalid, NotFound
 from processor.kit import Kit
 from processor.store import connections, inbox
 from processor.store.inbox import AttemptRow, EventFilter, EventRow
 
+GAVE_UP = (
+    "It was tried several times, and is not tried again by itself. The next full check looks at the contact "
+    "anyway; to have it done now, replay it."
+)
 _FINE = frozenset({EventStatus.APPLIED, EventStatus.SKIPPED})
 """An event in these did not fail: its code, where it has one, says why nothing was needed."""
 
@@ -56,7 +60,9 @@ def event(kit: Kit, name: str, account_id: str | None) -> EventReport:
     facts = {"email": row.subject, "detail": row.detail, "instance": row.instance, "reference": row.name}
     if owner is not None:
         facts["audience"] = owner.audience_name
-    return EventReport(row, history, words(row.code, **facts))
+    said = words(row.code, **facts)
+    gave_up = row.status is EventStatus.DEAD and entry(row.code).retry is Retry.BY_ITSELF
+    return EventReport(row, history, replace(said, todo=GAVE_UP) if gave_up else said)
 
 
 def _after(cursor: str | None) -> int | None:

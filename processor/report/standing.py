@@ -71,11 +71,11 @@ def line_of(state: ConnectionState, standing: Standing, now: datetime) -> str:
     waiting = _number(standing.waiting, "change")
     if state is ConnectionState.IMPORTING:
         return standing.progress or f"{_number(standing.synced, 'contact')} so far. Nothing for you to do."
-    if state is ConnectionState.CATCHING_UP:
-        return f"{waiting} waiting{_oldest(standing, now)}."
-    if state is ConnectionState.STALLED:
+    if state is ConnectionState.STALLED or (state is ConnectionState.CATCHING_UP and standing.because):
         because = f": {standing.because}" if standing.because else ""
         return f"{waiting} waiting{_oldest(standing, now)}{because}. We keep trying."
+    if state is ConnectionState.CATCHING_UP:
+        return f"{waiting} waiting{_oldest(standing, now)}."
     checked = standing.last_full_sweep_at
     return f"Last full check {duration(now - checked)} ago." if checked else "Nothing is waiting."
 

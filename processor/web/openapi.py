@@ -122,7 +122,8 @@ def _operation(operation: Operation, refs: Schemas) -> dict[str, Any]:
         described["description"] = operation.description
     if operation.body is not None:
         schema = refs[operation.body, "validation"]
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        content = {"application/json": {"schema": schema}}
+        described["requestBody"] = {"required": not operation.may_lack_body, "content": content}
     return described
 
 

@@ -29,9 +29,12 @@ class Refused(Exception):
         super().__init__(message)
 
 
-async def body_of(request: Request, timeout_seconds: float) -> bytes:
-    """Return the body. Raises Refused: 413 when it is larger than 1 MiB (not read on), 408 when it is too
-    slow, 415 when it does not say that it is JSON."""
+async def body_of(request: Request, timeout_seconds: float, *, may_lack: bool = False) -> bytes:
+    """Return the body; where it `may_lack` and there is none, that of an empty object. Raises Refused: 413
+    when it is larger than 1 MiB (not read on), 408 when it is too slow, 415 when it does not say that it is
+    JSON."""
+    if may_lack and _has_no_body(request):
+        return b"{}"
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refused(415, "Send JSON, with `Content-Type: application/json`.")
@@ -42,6 +45,11 @@ async def body_of(request: Request, timeout_seconds: float) -> bytes:
         raise Refused(408, "The body did not arrive in time.") from None
     except ClientDisconnect:
         raise Refused(400, "The sender left.") from None
+
+
+def _has_no_body(request: Request) -> bool:
+    headers = request.headers
+    return "transfer-encoding" not in headers and headers.get("content-length", "0").strip() == "0"
 
 
 async def _read(request: Request) -> bytes:

@@ -39,7 +39,10 @@ def route(kit: Kit, path: str, operations: Sequence[Operation]) -> Route:
 async def _answer(kit: Kit, operation: Operation, request: Request) -> Response:
     try:
         caller = await run_in_threadpool(_enter, kit, request)
-        raw = b"" if operation.body is None else await body_of(request, kit.settings.body_timeout_seconds)
+        raw = b""
+        if operation.body is not None:
+            seconds, may_lack = kit.settings.body_timeout_seconds, operation.may_lack_body
+            raw = await body_of(request, seconds, may_lack=may_lack)
         if operation.async_handler is not None:
             reply = await operation.async_handler(_call(kit, operation, request, caller, raw))
         else:

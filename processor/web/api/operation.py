@@ -84,3 +84,10 @@ class Operation:
     description: str = ""
     is_open: bool = False
     """Whether it needs no key."""
+
+    @property
+    def may_lack_body(self) -> bool:
+        """Whether it may be asked for without a body: it does something, and all that could be said has a
+        default."""
+        fields = self.body.model_fields.values() if self.body else ()
+        return self.method == "POST" and not any(field.is_required() for field in fields)
