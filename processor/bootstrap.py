@@ -14,7 +14,7 @@ import redis
 from processor.broker import Bell, LocalBell, RedisBell, make_broker, redis_client
 from processor.config import Settings
 from processor.errors import ConfigError, Reconnect
-from processor.kit import Kit, utc_now
+from processor.kit import Kit, Lanes, utc_now
 from processor.log import say
 from processor.mailchimp.client import Mailchimp
 from processor.mailchimp.limits import LocalSlots, RedisSlots, Slots
@@ -74,6 +74,7 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
         mailchimp=_mailchimp(settings, sealer, http, slots),
         outside=Outside(allow_private=settings.allow_private_targets),
         now=now,
+        lanes=Lanes(settings.worker_threads),
     )
     return House(kit, broker, http, client)
 

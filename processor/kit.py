@@ -37,6 +37,15 @@ class Heard:
     since: datetime
 
 
+class Lanes:
+    """How many workers of a process may send webhooks at once: half of them to endpoints that answer, a
+    quarter to those that may hang. The rest is left for contacts."""
+
+    def __init__(self, worker_threads: int = 1) -> None:
+        self.quick = threading.BoundedSemaphore(max(1, worker_threads // 2))
+        self.slow = threading.BoundedSemaphore(max(1, worker_threads // 4))
+
+
 @dataclass(frozen=True, slots=True)
 class Kit:
     """The house's tools: database, seal, bell, a way to Mailchimp for a connection, and the clock."""
@@ -55,6 +64,7 @@ class Kit:
     """Who holds a lease: this process, this time."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when this process is asked to end: what has not begun is handed back."""
+    lanes: Lanes = field(default_factory=Lanes)
     left_claims: deque[str] = field(default_factory=deque)
     left_turns: deque[tuple[str, str]] = field(default_factory=deque)
     """Claims, and (name, holder) of turns, that could not be given back because the database was away. The

@@ -1,14 +1,15 @@
 """Brings notices to the platform's endpoints: claimed, sent, settled one by one.
 
 At least once, with the same id: a worker that dies between the sending and the commit leaves a lease, and
-whoever takes it over sends again. An endpoint that hangs has a place of its own, so that others are served.
+whoever takes it over sends again. Endpoints that may hang have a lane of their own, so that others are
+served.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from processor.broker import DELIVER
 from processor.deliver.send import Outcome, send
@@ -17,14 +18,12 @@ from processor.kit import Kit
 from processor.log import bind
 from processor.store import endpoints, notices, notices_claim
 from processor.store.endpoints import EndpointRow
-from processor.turn import any_turn, turn
+from processor.turn import any_turn
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 10
 """Notices claimed together: the last of them must be tried before the lease is over."""
-SLOW_LANES = 2
-"""Endpoints that hang or fail and may be tried at once, over all workers: each holds one for its time-out."""
 
 
 def deliver(kit: Kit, endpoint_id: str) -> int:
@@ -45,13 +44,17 @@ def deliver(kit: Kit, endpoint_id: str) -> int:
 
 @contextmanager
 def _place(kit: Kit, endpoint: EndpointRow) -> Iterator[bool]:
-    """Hold one of the places for this endpoint, and where it is slow one of those for slow ones too; yields
-    whether both are ours. What gets none stays due."""
-    with ExitStack() as held:
-        free = not endpoint.is_slow or any(
-            held.enter_context(turn(kit, DELIVER, f"slow.{n}")) for n in range(SLOW_LANES)
-        )
-        yield bool(free and held.enter_context(any_turn(kit, DELIVER, endpoint.id)))
+    """Hold one of this process's places for sending and one of the endpoint's; yields whether both are ours.
+    What gets none stays due."""
+    lane = kit.lanes.slow if endpoint.is_slow else kit.lanes.quick
+    if not lane.acquire(blocking=False):
+        yield False
+        return
+    try:
+        with any_turn(kit, DELIVER, endpoint.id) as free:
+            yield bool(free)
+    finally:
+        lane.release()
 
 
 def _deliver_all(kit: Kit, endpoint_id: str) -> int:

@@ -57,8 +57,11 @@ class EndpointRow:
 
     @property
     def is_slow(self) -> bool:
-        """Whether it would hold up others: it did not answer, or took its time, the last time."""
-        return self.failing_since is not None or (self.last_seconds or 0.0) > SLOW_SECONDS
+        """Whether it might hold up others: it took its time the last time, did not answer, or was never
+        tried."""
+        if self.last_seconds is None or self.failing_since is not None:
+            return True
+        return self.last_seconds > SLOW_SECONDS
 
 
 class Columns(TypedDict, total=False):

@@ -1,0 +1,145 @@
+"""The whole of it with workers: over HTTP in, over HTTP out; nobody is held up, nothing leads inside."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from processor import endpoints
+from processor.cli import main
+from processor.errors import Unreached
+from processor.outside import Outside
+from processor.reseal import reseal
+from processor.store.sealing import Sealer
+from processor.web import app as web
+from processor.web.routes import routes
+from processor.web.server import Running as Web
+from tests.outgoing import stage as made
+from tests.outgoing.stage import Platform, Stage, documented_verify
+from tests.web.house import ACME, Clock, make_key
+from tests.whole.world import SECRET, installation, until
+
+NOWHERE = "http://127.0.0.1:1"
+
+
+def test_a_contact_that_is_written_reaches_the_platform(tmp_path: Path, platform: Platform) -> None:
+    """Endpoint made, contact written, bell received, feed read: all over HTTP."""
+    with (
+        installation(tmp_path, NOWHERE, allow_private_targets=True) as (house, _),
+        Web(web.build(house.kit, routes=routes(house.kit, house.http))) as served,
+        httpx.Client(
+            base_url=served.url, headers={"Authorization": f"Bearer {make_key(house)}"}, timeout=20
+        ) as api,
+    ):
+        endpoint = api.post("/v1/webhook-endpoints", json={"url": platform.url}).json()
+        tried = api.post(f"/v1/webhook-endpoints/{endpoint['id']}/test").json()
+        until(lambda: platform.ids == [tried["id"]])
+        written = time.monotonic()
+        api.put(f"/v1/accounts/{ACME}/contacts/jo", json={"email": "jo@maple-street.test"})
+        until(lambda: len(platform.got) == 2)
+        assert time.monotonic() - written < 10
+        got = platform.got[1]
+        documented_verify()(endpoint["secret"], got.headers, got.body)
+        data = json.loads(got.body)["data"]
+        feed = api.get(f"/v1/accounts/{data['account']}/changes", params={"after": data["after"]}).json()
+        assert [change["id"] for change in feed["changes"]] == ["jo"]
+        notice = until(
+            lambda: (n := api.get(f"/v1/webhook-notices/{got.id}").json())["state"] == "delivered" and n
+        )
+        assert [a["status"] for a in notice["attempts"]] == [204]
+
+
+def test_endpoints_that_hang_do_not_hold_up_others(tmp_path: Path) -> None:
+    """More of them than workers: one that answers is told all the same, and contacts are still taken."""
+    over = threading.Event()
+
+    def hang() -> int:
+        over.wait(30)
+        return 204
+
+    with made.platform() as hanging, made.platform() as quick:
+        hanging.answers += [hang] * 100
+        with installation(tmp_path, NOWHERE, allow_private_targets=True, worker_threads=4) as (house, _):
+            first, _ = endpoints.create(house.kit, None, quick.url, types=["test"])
+            endpoints.test(house.kit, first.id, None)
+            until(lambda: quick.got)
+            for n in range(12):
+                row, _ = endpoints.create(house.kit, f"account{n}", hanging.url)
+                endpoints.test(house.kit, row.id, None)
+            until(lambda: hanging.got)
+            for count in (2, 3, 4):
+                asked = time.monotonic()
+                endpoints.test(house.kit, first.id, None)
+                until(lambda count=count: len(quick.got) == count)
+                assert time.monotonic() - asked < 5
+            assert len(hanging.got) < 5
+            over.set()
+
+
+@pytest.fixture
+def closed(tmp_path: Path, clock: Clock) -> Iterator[Stage]:
+    """A house that does not call private addresses."""
+    with made.stage(tmp_path, clock, allow_private_targets=False) as house:
+        yield house
+
+
+def test_a_name_that_leads_inside_is_refused_at_each_delivery(closed: Stage, platform: Platform) -> None:
+    """The form takes the name; what it resolves to is looked at when it is called."""
+    port = platform.url.rsplit(":", 1)[1]
+    endpoint, _ = closed.endpoint(f"https://localhost:{port}")
+    endpoints.test(closed.kit, endpoint.id, None)
+    assert closed.work() == 0
+    assert platform.got == []
+    (report,) = closed.notices(endpoint)
+    assert [(a.status, a.reason) for a in report.attempts] == [(None, "not_outside")]
+    with pytest.raises(Unreached):
+        closed.kit.outside.fetch("GET", platform.url)
+    assert isinstance(closed.kit.outside, Outside)
+
+
+def test_secrets_are_sealed_anew_with_the_newest_key(stage: Stage, platform: Platform) -> None:
+    """After `bothways keys reseal` the old key may go, and what is sent is still signed."""
+    endpoint, secret = stage.endpoint(platform.url)
+    before = stage.now(endpoint).secrets
+    assert reseal(stage.kit) == 1
+    after = stage.now(endpoint).secrets
+    assert after != before
+    assert isinstance(stage.kit.sealer, Sealer)
+    endpoints.test(stage.kit, endpoint.id, None)
+    assert stage.work() == 1
+    documented_verify()(secret, platform.got[0].headers, platform.got[0].body)
+
+
+def test_the_command_line_does_it_too(tmp_path: Path, platform: Platform) -> None:
+    """Make, test, list, redeliver, rotate, disable, remove."""
+    with installation(tmp_path, NOWHERE, allow_private_targets=True):
+        env = {"DATA_DIR": str(tmp_path), "SECRET_KEY": SECRET, "ALLOW_PRIVATE_TARGETS": "true"}
+
+        def run(*words: str, code: int = 0) -> str:
+            done = CliRunner().invoke(main, ["webhooks", *words], env=env)
+            assert done.exit_code == code, done.output
+            return done.stdout
+
+        assert "no endpoint yet" in run()
+        endpoint = json.loads(run("create", platform.url, "--json"))
+        assert endpoint["secret"].startswith("whsec_")
+        assert "arrived after" in run("test", endpoint["id"])
+        (listed,) = json.loads(run("notices", endpoint["id"], "--json"))
+        assert listed["state"] == "delivered"
+        run("redeliver", listed["id"])
+        until(lambda: platform.ids == [listed["id"]] * 2)
+        assert run("rotate", endpoint["id"]).startswith("whsec_")
+        platform.answers.append(500)
+        run("test", endpoint["id"], code=1)
+        assert "it answered 500" in run("notices", endpoint["id"])
+        assert "disabled" in run("change", endpoint["id"], "--disable")
+        assert "by_hand" in run("list")
+        run("remove", endpoint["id"])
+        run("test", endpoint["id"], code=4)
