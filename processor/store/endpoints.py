@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, TypedDict, Unpack
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, Row, bindparam, or_, select
 
 from processor.domain.outgoing import SLOW_SECONDS
 from processor.errors import NotFound
@@ -81,6 +81,12 @@ class Columns(TypedDict, total=False):
 
 
 _COLUMNS = [endpoints.c[name] for name in EndpointRow.__dataclass_fields__]
+_OF_ALL = endpoints.c.account_id.is_(None)
+_LISTENING = (  # made once, since every change of a contact asks it
+    select(endpoints.c.id, endpoints.c.types, endpoints.c.state)
+    .where(or_(_OF_ALL, endpoints.c.account_id == bindparam("account")))
+    .order_by(endpoints.c.id)
+)
 
 
 def create(c: Connection, row: EndpointRow) -> None:
@@ -119,10 +125,7 @@ def count(c: Connection, account_id: str | None) -> int:
 def listening(c: Connection, account_id: str | None, kind: str) -> list[tuple[str, bool]]:
     """Return (id, whether it is enabled) of the endpoints that are to be told of this, in the order of their
     ids: those of the account and those of all accounts."""
-    of_all = endpoints.c.account_id.is_(None)
-    whose = of_all if account_id is None else or_(of_all, endpoints.c.account_id == account_id)
-    query = select(endpoints.c.id, endpoints.c.types, endpoints.c.state).where(whose)
-    found = c.execute(query.order_by(endpoints.c.id))
+    found = c.execute(_LISTENING, {"account": account_id})
     return [(r.id, r.state == EndpointState.ENABLED) for r in found if not r.types or kind in r.types]
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, null, select, text, update
+from sqlalchemy import Connection, case, delete, func, insert, null, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from processor.domain.outgoing import COALESCE, NoticeKind
 from processor.store import endpoints
 from processor.store.ids import new_id
 from processor.store.notices_rows import ATTEMPT_COLUMNS, COLUMNS, Attempt, NoticeRow, NoticeState, notice
-from processor.store.sql import insert_into
 from processor.store.tables import notice_attempts, notices
 
 MOST_WAITING = 10_000
@@ -55,7 +56,7 @@ def keep(
 ) -> str:
     """Write one notice for one endpoint, due now; return its `ref`."""
     values = _values(endpoint_id, account_id, kind, data, now)
-    c.execute(insert_into(c, notices).values(**values, due_at=now))
+    c.execute(insert(notices), {**values, "due_at": now})
     return str(values["ref"])
 
 
@@ -71,9 +72,15 @@ def ring(
 ) -> None:
     """Write a bell for one endpoint, where none waits. Safe to repeat."""
     values = _values(endpoint_id, account_id, kind, data, now)
-    query = insert_into(c, notices).values(**values, about=about, due_at=now + COALESCE)
+    c.execute(_ring_statement(c.dialect.name), {**values, "about": about, "due_at": now + COALESCE})
+
+
+@cache
+def _ring_statement(dialect: str) -> Any:
+    """Return the statement of `ring`; made once, since every change of a contact executes it."""
+    query = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(notices)
     being_sent = notices.c.claim.is_not(None)
-    query = query.on_conflict_do_update(
+    return query.on_conflict_do_update(
         index_elements=[notices.c.endpoint_id, notices.c.about],
         index_where=text("about IS NOT NULL"),
         set_={
@@ -83,7 +90,6 @@ def ring(
             )
         },
     )
-    c.execute(query)
 
 
 def _values(

@@ -16,7 +16,7 @@ from tests.outgoing import stage as made
 from tests.outgoing.stage import Platform
 from tests.web.house import ACME, Clock
 
-WRITERS, EACH = 4, 40
+WRITERS, EACH = 4, 15
 
 
 def test_whoever_reads_when_it_rings_has_read_everything(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -14,10 +15,13 @@ from click.testing import CliRunner
 
 from processor import endpoints
 from processor.cli import main
+from processor.domain.outgoing import KINDS, NoticeKind
 from processor.errors import Unreached
+from processor.feed import read
 from processor.outside import Outside
 from processor.reseal import reseal
 from processor.store.sealing import Sealer
+from processor.tick import tick
 from processor.web import app as web
 from processor.web.routes import routes
 from processor.web.server import Running as Web
@@ -143,3 +147,29 @@ def test_the_command_line_does_it_too(tmp_path: Path, platform: Platform) -> Non
         assert "by_hand" in run("list")
         run("remove", endpoint["id"])
         run("test", endpoint["id"], code=4)
+
+
+def test_the_documentation_names_every_type() -> None:
+    """Whoever adds one says in docs/webhooks-out.md what it means."""
+    table = set(re.findall(r"^\| `([a-z_.]+)` \|", made.DOCS.read_text(), re.MULTILINE))
+    assert table == {kind.value for kind in NoticeKind} == {kind.value for kind in KINDS}
+
+
+def test_nothing_is_lost_for_a_reader_who_is_away_for_a_week(stage: Stage, platform: Platform) -> None:
+    """No endpoint, an endpoint that is down, or nobody who asks: an old cursor leads to every change."""
+    stage.change_a_contact("before")
+    cursor = read(stage.kit, ACME, after=None).cursor
+    endpoint, _ = stage.endpoint(platform.url)
+    platform.answers += [503] * 1000
+    for n in range(7):
+        stage.change_a_contact(f"day{n}")
+        stage.later(24 * 3600)
+        tick(stage.kit)
+    platform.answers.clear()
+    endpoints.change(stage.kit, endpoint.id, None, enabled=True)
+    stage.work()
+    told = json.loads(platform.got[-1].body)["data"]["after"]
+    for after in (cursor, told):
+        page = read(stage.kit, ACME, after=after)
+        assert [row.change.contact_id for row in page.changes] == [f"day{n}" for n in range(7)]
+    assert len(read(stage.kit, ACME, after=None).changes) == 8
