@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,19 +17,16 @@ from click.testing import CliRunner
 from processor import endpoints
 from processor.cli import main
 from processor.domain.outgoing import KINDS, NoticeKind
-from processor.errors import Unreached
 from processor.feed import read
-from processor.outside import Outside
 from processor.reseal import reseal
-from processor.store.sealing import Sealer
 from processor.tick import tick
 from processor.web import app as web
 from processor.web.routes import routes
 from processor.web.server import Running as Web
 from tests.outgoing import stage as made
 from tests.outgoing.stage import Platform, Stage, documented_verify
-from tests.web.house import ACME, Clock, make_key
-from tests.whole.world import SECRET, installation, until
+from tests.web.house import ACME, SUBSCRIBED, Clock, make_key
+from tests.whole.world import SECRET, installation, until, world
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -103,9 +101,6 @@ def test_a_name_that_leads_inside_is_refused_at_each_delivery(closed: Stage, pla
     assert platform.got == []
     (report,) = closed.notices(endpoint)
     assert [(a.status, a.reason) for a in report.attempts] == [(None, "not_outside")]
-    with pytest.raises(Unreached):
-        closed.kit.outside.fetch("GET", platform.url)
-    assert isinstance(closed.kit.outside, Outside)
 
 
 def test_secrets_are_sealed_anew_with_the_newest_key(stage: Stage, platform: Platform) -> None:
@@ -115,7 +110,6 @@ def test_secrets_are_sealed_anew_with_the_newest_key(stage: Stage, platform: Pla
     assert reseal(stage.kit) == 1
     after = stage.now(endpoint).secrets
     assert after != before
-    assert isinstance(stage.kit.sealer, Sealer)
     endpoints.test(stage.kit, endpoint.id, None)
     assert stage.work() == 1
     documented_verify()(secret, platform.got[0].headers, platform.got[0].body)
@@ -173,3 +167,22 @@ def test_nothing_is_lost_for_a_reader_who_is_away_for_a_week(stage: Stage, platf
         page = read(stage.kit, ACME, after=after)
         assert [row.change.contact_id for row in page.changes] == [f"day{n}" for n in range(7)]
     assert len(read(stage.kit, ACME, after=None).changes) == 8
+
+
+@pytest.mark.slow
+def test_contacts_that_fail_ring_and_states_are_told(tmp_path: Path, platform: Platform) -> None:
+    """Beside a Mailchimp that refuses an address and then takes our access away."""
+    with world(tmp_path, allow_private_targets=True) as acme:
+        endpoints.create(acme.kit, None, platform.url)
+        acme.put("jo", email="someone@example.com", consent=SUBSCRIBED)
+        failing = until(lambda: _told(platform, NoticeKind.CONTACTS_FAILING))
+        assert failing[0]["connection"] == acme.connection_id
+        acme.control.revoke(acme.mailchimp_account)
+        acme.put("li", email="li@maple-street.test", consent=SUBSCRIBED)
+        (state,) = until(lambda: _told(platform, NoticeKind.CONNECTION_STATE_CHANGED))
+        assert (state["before"], state["state"], state["problem"]) == ("in_sync", "reconnect", "reconnect")
+
+
+def _told(platform: Platform, kind: NoticeKind) -> list[dict[str, Any]]:
+    bodies = [json.loads(got.body) for got in list(platform.got)]
+    return [body["data"] for body in bodies if body["type"] == kind]
