@@ -14,11 +14,12 @@ import redis
 from processor.broker import Bell, LocalBell, RedisBell, make_broker, redis_client
 from processor.config import Settings
 from processor.errors import ConfigError, Reconnect
-from processor.kit import Kit, utc_now
+from processor.kit import Kit, Lanes, utc_now
 from processor.log import say
 from processor.mailchimp.client import Mailchimp
 from processor.mailchimp.limits import LocalSlots, RedisSlots, Slots
 from processor.mailchimp.transport import Call, Timeouts, open_http
+from processor.outside import Outside
 from processor.seals import token_bind
 from processor.store import open_store
 from processor.store.connections import ConnectionRow
@@ -71,7 +72,9 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
         sealer=sealer,
         bell=bell,
         mailchimp=_mailchimp(settings, sealer, http, slots),
+        outside=Outside(allow_private=settings.allow_private_targets),
         now=now,
+        lanes=Lanes(settings.worker_threads),
     )
     return House(kit, broker, http, client)
 

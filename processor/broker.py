@@ -30,6 +30,7 @@ COLLECT = "collect_batches"
 UNINSTALL = "uninstall"
 ERASE = "erase_contacts"
 PREVIEW = "preview_audience"
+DELIVER = "deliver_notices"
 CHECK = "check"
 """Answers the doctor: proves that a poke reaches a worker."""
 

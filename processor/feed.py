@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from processor.domain.outgoing import cursor_of
 from processor.errors import Invalid
 from processor.kit import Kit
 from processor.store import changes
@@ -32,7 +33,7 @@ def read(
     limit = max(1, min(limit, MOST))
     with kit.store.read() as c:
         rows, cursor = changes.after(c, account_id, seq, limit, origin)
-    return FeedPage(rows, f"c{cursor}", more=len(rows) == limit)
+    return FeedPage(rows, cursor_of(cursor), more=len(rows) == limit)
 
 
 def _seq(cursor: str | None) -> int:

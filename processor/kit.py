@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from processor.broker import Bell
 from processor.config import Settings
 from processor.mailchimp.client import Mailchimp
+from processor.outside import Outside
 from processor.store.connections import ConnectionRow
 from processor.store.engine import Store
 from processor.store.sealing import Sealer
@@ -36,6 +37,15 @@ class Heard:
     since: datetime
 
 
+class Lanes:
+    """How many workers of a process may send webhooks at once: half of them to endpoints that answer, a
+    quarter to those that may hang. The rest is left for contacts."""
+
+    def __init__(self, worker_threads: int = 1) -> None:
+        self.quick = threading.BoundedSemaphore(max(1, worker_threads // 2))
+        self.slow = threading.BoundedSemaphore(max(1, worker_threads // 4))
+
+
 @dataclass(frozen=True, slots=True)
 class Kit:
     """The house's tools: database, seal, bell, a way to Mailchimp for a connection, and the clock."""
@@ -45,6 +55,8 @@ class Kit:
     sealer: Sealer
     bell: Bell
     mailchimp: Callable[[ConnectionRow], Mailchimp]
+    outside: Outside = field(default_factory=Outside)
+    """A way to addresses that a platform gave us."""
     now: Callable[[], datetime] = utc_now
     chance: Callable[[], float] = random.random
     """Between 0 and 1: spreads retries."""
@@ -52,6 +64,7 @@ class Kit:
     """Who holds a lease: this process, this time."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when this process is asked to end: what has not begun is handed back."""
+    lanes: Lanes = field(default_factory=Lanes)
     left_claims: deque[str] = field(default_factory=deque)
     left_turns: deque[tuple[str, str]] = field(default_factory=deque)
     """Claims, and (name, holder) of turns, that could not be given back because the database was away. The

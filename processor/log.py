@@ -18,6 +18,7 @@ _SECRETS = re.compile(
     r"(?P<path>/webhooks/mailchimp/)[^/\s\"'?{]+"  # the path secret of a webhook
     r"|(?P<auth>(?:Bearer|OAuth|Basic)\s+)[A-Za-z0-9._~+/=:-]+"
     r"|\b[0-9a-f]{32}-[a-z]{2,3}\d{1,3}\b"  # a Mailchimp API key or token with its data centre
+    r"|\bwhsec_[A-Za-z0-9+/=]+"  # what signs our own webhooks
     r"|(?P<url>\w+://[^:/\s]+:)[^@/\s]+(?=@)",  # a password in a URL
     re.IGNORECASE,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from processor.kit import Kit
-from processor.store import connections, hooks
+from processor.store import connections, endpoints, hooks
 
 
 def reseal(kit: Kit) -> int:
@@ -26,4 +26,18 @@ def reseal(kit: Kit) -> int:
                 secrets = [kit.sealer.rotate(sealed) for sealed in hook.secrets_sealed]
                 hooks.reseal(c, hook.token_hash, kit.sealer.rotate(hook.token_sealed), secrets)
                 count += 1 + len(secrets)
+    return count + _reseal_endpoints(kit)
+
+
+def _reseal_endpoints(kit: Kit) -> int:
+    with kit.store.read() as c:
+        ids = [row.id for row in endpoints.find(c)]
+    count = 0
+    for endpoint_id in ids:
+        with kit.store.write() as c:
+            row = endpoints.lock(c, endpoint_id)
+            if row is not None:
+                fresh = [{**one, "sealed": kit.sealer.rotate(one["sealed"])} for one in row.secrets]
+                endpoints.change(c, row.id, kit.now(), secrets=fresh)
+                count += len(fresh)
     return count

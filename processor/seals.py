@@ -13,6 +13,11 @@ def hook_token_bind(connection_id: str) -> str:
     return f"hook:{connection_id}:token"
 
 
+def endpoint_bind(endpoint_id: str) -> str:
+    """The secret that signs what is sent to an endpoint of the platform's."""
+    return f"endpoint:{endpoint_id}:secret"
+
+
 def hook_secret_bind(connection_id: str) -> str:
     """A hook's signing secret."""
     return f"hook:{connection_id}:secret"

@@ -8,21 +8,24 @@ here.
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from processor import first_sync
-from processor.broker import COLLECT, ERASE, PREVIEW, PROCESS, PUSH, SWEEP, UNINSTALL
+from processor.broker import COLLECT, DELIVER, ERASE, PREVIEW, PROCESS, PUSH, SWEEP, UNINSTALL
 from processor.kit import Kit
 from processor.log import say
 from processor.store import (
     Connection,
     batches,
     connections,
+    endpoints,
     erasures,
     inbox,
     leases,
     liveness,
     members,
+    notices,
+    notices_claim,
     receipts,
     runs,
 )
@@ -36,6 +39,10 @@ SYNCS = 100
 """First syncs looked at in one tick: each costs a count of what is due."""
 MANY = 1000
 """Connections poked in one tick."""
+NOTICES, NOTICES_SECONDS = "notices", 3600.0
+NOTICES_LAST = timedelta(days=14)
+NOTICES_KEPT = 5000
+"""Settled notices that stay of one endpoint."""
 
 
 def tick(kit: Kit) -> bool:
@@ -52,6 +59,7 @@ def tick(kit: Kit) -> bool:
         return False
     take_over(kit, now)
     ring_for_work(kit, now)
+    forget_old_notices(kit, now)
     return True
 
 
@@ -103,6 +111,7 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
         leaving = receipts.due(c, now, MANY)
         erasing = erasures.due(c, now, MANY)
         previews = _previews(c, now)
+        telling = notices_claim.due_endpoints(c, now, MANY)
     kit.bell.ring(PROCESS, events)
     kit.bell.ring(PUSH, pushes)
     kit.bell.ring(COLLECT, collects)
@@ -110,8 +119,19 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
     kit.bell.ring(UNINSTALL, leaving)
     kit.bell.ring(ERASE, erasing)
     kit.bell.ring(PREVIEW, previews)
+    kit.bell.ring(DELIVER, telling)
     for one in syncing:
         first_sync.look(kit, one)
+
+
+def forget_old_notices(kit: Kit, now: datetime) -> int:
+    """Delete, once an hour, notices that were settled long ago, and of any endpoint all but the newest;
+    return how many. Safe to repeat."""
+    with kit.store.write() as c:
+        if not leases.take(c, NOTICES, now.isoformat(), now, NOTICES_SECONDS):
+            return 0
+        count = notices.forget_old(c, now - NOTICES_LAST)
+        return count + sum(notices.forget_many(c, row.id, NOTICES_KEPT) for row in endpoints.find(c))
 
 
 def _without_a_worker(c: Connection, actor: str, connection_ids: list[str], now: datetime) -> list[str]:
@@ -134,6 +154,7 @@ def stop(kit: Kit) -> None:
         now = kit.now()
         members.release(c, kit.worker, now)
         inbox.release(c, kit.worker, now)
+        notices_claim.release(c, kit.worker, now)
         liveness.leave(c, kit.worker)
 
     kit.store.write_retrying(in_one_transaction)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import dramatiq
 
-from processor.broker import CHECK, COLLECT, ERASE, PREVIEW, PROCESS, PUSH, QUEUE, SWEEP, UNINSTALL
+from processor.broker import CHECK, COLLECT, DELIVER, ERASE, PREVIEW, PROCESS, PUSH, QUEUE, SWEEP, UNINSTALL
+from processor.deliver import deliver
 from processor.doctor import answer
 from processor.erase import finish as finish_erasing
 from processor.errors import StoreDown
@@ -32,6 +33,7 @@ VERBS: dict[str, Verb] = {
     UNINSTALL: finish,
     ERASE: finish_erasing,
     PREVIEW: carry_out,
+    DELIVER: deliver,
     CHECK: answer,
 }
 

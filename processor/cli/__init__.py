@@ -12,6 +12,7 @@ from processor.cli.keys import keys
 from processor.cli.preview import preview
 from processor.cli.run import doctor, migrate, sandbox, up
 from processor.cli.sync import sync
+from processor.cli.webhooks import webhooks
 
 __all__ = ["main"]
 
@@ -38,5 +39,6 @@ for command in (
     sync,
     events,
     replay,
+    webhooks,
 ):
     main.add_command(command)

@@ -10,6 +10,7 @@ from processor.converge.meet import OUTAGES
 from processor.domain import retry
 from processor.domain.catalogue import Retry, entry
 from processor.domain.contact import Contact, email_key
+from processor.domain.outgoing import NoticeKind
 from processor.domain.plan import Exclusion, MemberState
 from processor.domain.policy import Policy
 from processor.domain.reconcile import parted
@@ -17,7 +18,7 @@ from processor.errors import MailchimpError
 from processor.halt import halt, is_halting
 from processor.kit import Kit
 from processor.push.refused import ABOUT_FIELDS, merge_tag
-from processor.store import Connection, contacts, members
+from processor.store import Connection, contacts, members, notices
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
 
@@ -66,12 +67,22 @@ def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done:
         stuck = _who_cannot_move(c, connection, rows, by_row, known)
         by_row.update({row_id: Done(row_id, relink=True) for row_id in stuck})
         parting = {row.contact_id: row for row in rows if by_row[row.id].relink and row.contact_id}
-        members.settle(
-            c, [_let_go(kit, connection.policy, row, by_row[row.id], known, now) for row in rows], now
-        )
+        let_go = [_let_go(kit, connection.policy, row, by_row[row.id], known, now) for row in rows]
+        members.settle(c, let_go, now)
         _begin_anew(c, connection, parting, now)
+        _tell_of_failing(c, connection, let_go, now)
 
     kit.store.write_retrying(in_one_transaction)
+
+
+def _tell_of_failing(
+    c: Connection, connection: ConnectionRow, let_go: Sequence[MemberRow], now: datetime
+) -> None:
+    """Ring for contacts that fail from now on: what they fail at is listed with the connection's members."""
+    if any(row.state is MemberState.FAILING for row in let_go):
+        what = {"account": connection.account_id, "connection": connection.id}
+        about = f"failing:{connection.id}"
+        notices.tell(c, connection.account_id, NoticeKind.CONTACTS_FAILING, what, now, about=about)
 
 
 def _who_cannot_move(

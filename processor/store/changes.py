@@ -18,7 +18,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from processor.domain.outgoing import NoticeKind, cursor_of
 from processor.errors import NotFound
+from processor.store import notices
 from processor.store.tables import accounts, changes
 
 
@@ -56,7 +58,8 @@ class ChangeRow:
 
 
 def append(c: Connection, account_id: str, new: Sequence[Change]) -> int:
-    """Add changes to the account's feed; return the `seq` of the last one (with none, that of the feed).
+    """Add changes to the account's feed and ring for them; return the `seq` of the last one (with none, that
+    of the feed).
 
     The last thing before the commit: it holds back every other writer of this feed until then. Raises
     NotFound for an account that is not there.
@@ -70,6 +73,10 @@ def append(c: Connection, account_id: str, new: Sequence[Change]) -> int:
         raise NotFound("no such account")
     first = int(last) - len(new) + 1
     c.execute(insert(changes), [_columns(account_id, first + n, change) for n, change in enumerate(new)])
+    since = {"account": account_id, "after": cursor_of(first - 1)}
+    notices.tell(
+        c, account_id, NoticeKind.CHANGES_AVAILABLE, since, new[-1].at, about=f"changes:{account_id}"
+    )
     return int(last)
 
 

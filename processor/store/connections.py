@@ -10,8 +10,10 @@ from typing import Any, TypedDict, Unpack
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row, Select, select
 
+from processor.domain.outgoing import NoticeKind
 from processor.domain.policy import Policy
 from processor.errors import NotFound
+from processor.store import notices
 from processor.store.due import ENDED, RESTING
 from processor.store.tables import connections
 
@@ -120,6 +122,7 @@ def create(
         **grant,
     }
     c.execute(sa.insert(connections).values(values))
+    _tell(c, account_id, connection_id, None, state, None, now)
 
 
 def get(c: Connection, connection_id: str) -> ConnectionRow | None:
@@ -180,8 +183,28 @@ def update(c: Connection, connection_id: str, now: datetime, **columns: Unpack[C
     values: dict[str, Any] = {**columns, "updated_at": now}
     if "policy" in columns:
         values["policy"] = _json(columns["policy"])
+    before = lock(c, connection_id) if "state" in columns else None
     if not c.execute(sa.update(connections).where(connections.c.id == connection_id).values(values)).rowcount:
         raise NotFound("no such connection")
+    if before is not None:
+        state, problem = columns["state"], columns.get("problem_code", before.problem_code)
+        if (before.state, before.problem_code) != (state, problem):
+            _tell(c, before.account_id, connection_id, before.state, state, problem, now)
+
+
+def _tell(
+    c: Connection,
+    account_id: str,
+    connection_id: str,
+    before: str | None,
+    state: str,
+    problem: str | None,
+    now: datetime,
+) -> None:
+    """Tell the platform; a connection's states are few and change seldom, so each change is told."""
+    what = {"account": account_id, "connection": connection_id}
+    data = {**what, "before": before, "state": state, "problem": problem}
+    notices.tell(c, account_id, NoticeKind.CONNECTION_STATE_CHANGED, data, now)
 
 
 def advance_watermark(c: Connection, connection_id: str, heard: datetime, now: datetime) -> None:

@@ -16,10 +16,12 @@ from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from processor.domain.outgoing import NoticeKind
 from processor.errors import NotFound
+from processor.store import notices
 from processor.store.ids import new_id
 from processor.store.sql import insert_into, pieces
-from processor.store.tables import run_pages, run_seen, runs
+from processor.store.tables import connections, run_pages, run_seen, runs
 from processor.store.types import as_json
 
 
@@ -147,7 +149,18 @@ def end(c: Connection, run_id: str, how: RunState, now: datetime, **columns: Unp
     """End a run that has not ended; return whether it was this call that ended it. Safe to repeat."""
     query = update(runs).where(runs.c.id == run_id, runs.c.finished_at.is_(None))
     values = {**columns, "state": how, "finished_at": now, "updated_at": now}
-    return bool(c.execute(query.values(values)).rowcount)
+    if not c.execute(query.values(values)).rowcount:
+        return False
+    _tell(c, run_id, how, now)
+    return True
+
+
+def _tell(c: Connection, run_id: str, how: RunState, now: datetime) -> None:
+    query = select(runs.c.kind, runs.c.connection_id, connections.c.account_id)
+    row = c.execute(query.join(connections).where(runs.c.id == run_id)).one()
+    what = {"account": row.account_id, "connection": row.connection_id, "run": run_id}
+    data = {**what, "kind": row.kind, "state": how}
+    notices.tell(c, row.account_id, NoticeKind.RUN_COMPLETED, data, now)
 
 
 def keep_page(c: Connection, run_id: str, n: int, rows: Sequence[Mapping[str, Any]]) -> None:

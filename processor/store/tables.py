@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -384,4 +385,72 @@ erasures = Table(
     Column("finished_at", Moment),
     Column("next_try_at", Moment),
     Index("ix_erasures_contact", "account_id", "contact_id"),
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # None: those of all accounts.
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=True, index=True),
+    Column("url", Words, nullable=False),
+    Column("description", Words, nullable=False),
+    # Names of notices; none: all of them.
+    Column("types", Json, nullable=False),
+    # Newest first: the sealed secret, and until when it still signs beside the newest.
+    Column("secrets", Json, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("failing_since", Moment),
+    Column("last_at", Moment),
+    Column("last_status", Integer),
+    Column("last_reason", Text),
+    Column("last_seconds", Float),
+    # How many notices were not kept, because too many waited.
+    _count("dropped"),
+    _made_at(),
+    _made_at("updated_at"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    # What the platform sees: it must not come again after a database was made anew.
+    Column("ref", Text, nullable=False, unique=True),
+    # No foreign key: a change must not fail because its endpoint is being removed.
+    Column("endpoint_id", Text, nullable=False),
+    Column("account_id", Text),
+    Column("kind", Text, nullable=False),
+    # What a bell rings for: of these one at a time waits. None for what is told each time.
+    Column("about", Text),
+    Column("data", Json, nullable=False),
+    # What was rung for while this one was being sent: the next one's data.
+    Column("following", Json),
+    Column("state", Text, nullable=False),
+    _count("attempts"),
+    Column("due_at", Moment),
+    Column("give_up_at", Moment),
+    Column("claim", Text),
+    Column("claimed_by", Text),
+    _made_at(),
+    Column("settled_at", Moment),
+    _partial("uq_notices_about", "endpoint_id", "about", where="about IS NOT NULL", unique=True),
+    _partial("ix_notices_endpoint_due", "endpoint_id", "due_at", where="due_at IS NOT NULL"),
+    Index("ix_notices_endpoint", "endpoint_id", "id"),
+    Index("ix_notices_settled_at", "settled_at"),
+    sqlite_autoincrement=True,
+)
+
+notice_attempts = Table(
+    "notice_attempts",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("notice_id", RowId, ForeignKey("notices.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("n", Integer, nullable=False),
+    _made_at("at"),
+    Column("seconds", Float, nullable=False),
+    Column("status", Integer),
+    Column("reason", Text),
+    sqlite_autoincrement=True,
 )

@@ -30,6 +30,7 @@ from processor.errors import (
     Passing,
     Reconnect,
     StoreDown,
+    Unreached,
 )
 from processor.log import say
 from processor.receive import Overloaded, ShuttingDown
@@ -43,6 +44,7 @@ RETRY_SECONDS = 5
 STATUSES: Mapping[type[BothwaysError], int] = {
     Invalid: 422,
     NotUnderstood: 422,
+    Unreached: 422,
     NotFound: 404,
     Conflict: 409,
     IllegalTransition: 409,
@@ -65,7 +67,7 @@ _WORDS: Mapping[int, str] = {
     413: "The body is larger than what is accepted.",
     500: "Our mistake. The operator finds it in the log under this request's X-Request-Id.",
 }
-_OUR_WORDS = (Invalid, NotUnderstood, NotFound, Conflict, IllegalTransition)
+_OUR_WORDS = (Invalid, Unreached, NotUnderstood, NotFound, Conflict, IllegalTransition)
 """Errors whose text is written for the caller. That of the others may name hosts, tables or contacts."""
 _STORE_DOWN = "The database does not answer; nothing was written. Try again."
 _SAID: Mapping[type[BothwaysError], str] = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from processor import endpoints
 from processor.store import keys
 from processor.web.api.operation import Operation
 from processor.web.api.table import OPERATIONS
@@ -19,6 +20,8 @@ BODIES: dict[str, Any] = {
     "beginSync": {},
     "resumeConnection": {},
     "replayEvents": {"status": "received"},
+    "makeWebhookEndpoint": {"url": "https://hooks.birch.test/"},
+    "changeWebhookEndpoint": {"enabled": False},
 }
 """A body that is taken, for each operation that has one."""
 
@@ -42,6 +45,7 @@ def call(api: Api, operation: Operation, path: str, key: str) -> Any:
 def test_without_a_key_nothing_is_answered(api: Api, operation: Operation) -> None:
     """No key, an unknown one, another scheme: 401, with what to send, before anything is looked at."""
     parts = {"connection": "con_x", "event": "evt_1", "audience": "a", "erasure": "ers_x"}
+    parts |= {"endpoint": "end_x", "notice": "ntc_x"}
     path = address(operation, account=ACME, id="jo", **parts)
     for header in ("", "Bearer", "Bearer bw_unknown", "Basic am86eA==", f"Bearer {'x' * 5000}", "Bearer é"):
         headers = {"Authorization": header.encode()} if header else {}
@@ -60,23 +64,30 @@ def test_a_tenant_finds_nothing_of_another(api: Api, operation: Operation) -> No
     erasure = api.call("POST", f"/v1/accounts/{ACME}/contacts/gone/erase").json()["id"]
     api.put("jo", email="jo@maple-street.test")
     before = everything(api, connection, event)
+    endpoint, _ = endpoints.create(api.kit, ACME, "https://hooks.maple-street.test/")
+    notice = endpoints.test(api.kit, endpoint.id, ACME).ref
     there = {"connection": connection, "event": event, "audience": "a", "erasure": erasure}
+    there |= {"endpoint": endpoint.id, "notice": notice}
+    before.append(endpoints.get(api.kit, endpoint.id, ACME))
     path = address(operation, account=ACME, id="jo", **there)
     answer = call(api, operation, path, api.birch_key)
     if "{" in operation.path:
         assert answer.status_code == 404
         none = {"connection": "con_none", "event": "evt_99999", "audience": "a", "erasure": "ers_none"}
+        none |= {"endpoint": "end_none", "notice": "ntc_none"}
         nowhere = address(operation, account="nobody", id="jo", **none)
         unknown = call(api, operation, nowhere, api.birch_key)
         assert unknown.status_code == 404
         assert list(unknown.json()) == list(answer.json())
     else:
-        assert answer.status_code == 200
+        assert answer.status_code in {200, 201}
         found = answer.json()
         assert found.get("events", []) == []
         assert found.get("count", 0) == 0
+        assert found.get("endpoints", []) == []
     assert "maple-street" not in answer.text
-    assert everything(api, connection, event) == before
+    after = [*everything(api, connection, event), endpoints.get(api.kit, endpoint.id, ACME)]
+    assert after == before
 
 
 def everything(api: Api, connection: str, event: str) -> list[Any]:

@@ -11,12 +11,34 @@ import pytest
 from jsonschema import Draft202012Validator
 from starlette.routing import Route
 
+from processor import endpoints
 from processor.domain.plan import MemberState
 from processor.web.openapi import PATH, shown_path
 from processor.web.routes import routes
 from tests.web.house import ACME, SUBSCRIBED, Api, Place, keep, make_connection, stand
 from tests.web.paper import Paper
 from tests.web.test_connections import granted
+
+ENDPOINT, NOTICE = "/v1/webhook-endpoints/{endpoint}", "/v1/webhook-notices/{notice}"
+OUTGOING: list[tuple[str, str, dict[str, Any]]] = [
+    ("get", "/v1/webhook-endpoints", {}),
+    ("get", "/v1/webhook-endpoints", {"params": {"account": "birch"}}),
+    ("post", "/v1/webhook-endpoints", {"json": {"url": "https://hooks.maple-street.test/"}}),
+    ("post", "/v1/webhook-endpoints", {"json": {"url": "https://127.0.0.1/"}}),
+    ("post", "/v1/webhook-endpoints", {"json": {"url": "https://a.test/", "types": ["no.such"]}}),
+    ("get", ENDPOINT, {}),
+    ("get", ENDPOINT, {"key": ""}),
+    ("patch", ENDPOINT, {"json": {"types": ["changes.available"], "description": "ours"}}),
+    ("post", f"{ENDPOINT}/rotate-secret", {}),
+    ("post", f"{ENDPOINT}/test", {}),
+    ("get", f"{ENDPOINT}/notices", {"params": {"state": "waiting"}}),
+    ("get", NOTICE, {}),
+    ("post", f"{NOTICE}/redeliver", {}),
+    ("patch", ENDPOINT, {"json": {"enabled": False}}),
+    ("post", f"{ENDPOINT}/test", {}),
+    ("delete", ENDPOINT, {}),
+    ("delete", ENDPOINT, {}),
+]
 
 
 @pytest.fixture
@@ -110,9 +132,12 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("get", "/v1/accounts/{account}/receipts", {}),
         ("post", "/v1/accounts/{account}/contacts/{id}/erase", {}),
         ("get", "/v1/erasures/{erasure}", {}),
+        *OUTGOING,
     ]
     parts = {"account": ACME, "id": "jo", "connection": connection, "event": event}
     parts |= {"audience": "a", "erasure": "era_x"}
+    endpoint, _ = endpoints.create(api.kit, ACME, "https://hooks.maple-street.test/in")
+    parts |= {"endpoint": endpoint.id, "notice": endpoints.test(api.kit, endpoint.id, ACME).ref}
     for method, path, sent in calls:
         paper.check(method, path, api.call(method.upper(), path.format(**parts), **sent))
     assert {(method, path) for method, path, _ in calls} == set(paper.operations()) - {("get", PATH)}

@@ -21,6 +21,7 @@ ADDRESS_LENGTH = 320
 """64 for the name, 255 for the domain (RFC 5321), and the @ between."""
 SOURCE_LENGTH = 500
 TAG_LENGTH = 100
+URL_LENGTH = 2000
 STATEMENT_LENGTH = 2000
 MOST_TAGS = 200
 MOST_FIELDS = 200
@@ -96,6 +97,7 @@ def _text_schema(length: int, *, least: int = 0) -> WithJsonSchema:
 Id = Annotated[str, AfterValidator(_id), _text_schema(ID_LENGTH, least=1)]
 Address = Annotated[str, _at_most(ADDRESS_LENGTH), _text_schema(ADDRESS_LENGTH)]
 Source = Annotated[str, _at_most(SOURCE_LENGTH), _text_schema(SOURCE_LENGTH)]
+Url = Annotated[str, _at_most(URL_LENGTH, empty=False), _text_schema(URL_LENGTH, least=1)]
 Tag = Annotated[str, _at_most(TAG_LENGTH, empty=False), _text_schema(TAG_LENGTH, least=1)]
 FieldName = Annotated[str, _at_most(FIELD_NAME_LENGTH, empty=False), _text_schema(FIELD_NAME_LENGTH, least=1)]
 Statement = Annotated[str, _at_most(STATEMENT_LENGTH, empty=False), _text_schema(STATEMENT_LENGTH, least=1)]
