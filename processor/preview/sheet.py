@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ HEAD = (
 )
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a cell begins that a spreadsheet may take for a formula (OWASP, CSV injection)."""
+_CUT = re.compile(r"[;|\t\r\n][\s\"]*(?=[=+\-@＝＋－＠])")
 LINES = 500
 """Lines that are made at a time."""
 
@@ -84,8 +86,10 @@ def _pieces(people: Iterator[PreviewRow]) -> Iterator[str]:
 
 
 def defused(cell: str) -> str:
-    """Return the cell so that no spreadsheet takes it for a formula."""
-    return f"'{cell}" if cell.startswith(DANGEROUS) else cell
+    """Return the cell so that no spreadsheet takes it, or what stands behind a mark in it by which some cut
+    lines into cells, for a formula."""
+    inside = _CUT.sub(lambda found: f"{found[0]}'", cell)
+    return f"'{inside}" if inside.startswith(DANGEROUS) else inside
 
 
 def _cells(person: PreviewRow) -> Sequence[str]:

@@ -478,13 +478,14 @@ def test_the_whole_list_is_a_spreadsheet_that_runs_nothing(stage: Stage) -> None
     """One line for each person; what could be a formula begins with an apostrophe."""
     stage.control.put_members(stage.audience, [{"email_address": "+jo@maple-street.test"}])
     stage.put("=1+1", email=at("ann"), fields={"first_name": '=HYPERLINK("x")'}, consent=YES)
+    stage.put("a;=1+1", email=at("ben"), consent=YES)
     report = stage.preview()
     text = "".join(preview.as_csv(stage.kit, report.run.id))
     assert text.startswith("\ufeff")
     head, *lines = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
     assert head[0] == "E-mail address"
-    assert [line[0] for line in lines] == ["'+jo@maple-street.test", at("ann")]
-    assert lines[1][1] == "'=1+1"
+    assert [line[0] for line in lines] == ["'+jo@maple-street.test", at("ann"), at("ben")]
+    assert [line[1] for line in lines[1:]] == ["'=1+1", "a;'=1+1"]
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for line in lines for cell in line)
     assert lines[0][2:5] == ["Mailchimp", "", "Add as a contact"]
 

@@ -12,6 +12,7 @@ from processor.domain.plan import MemberState
 from processor.kit import utc_now
 from processor.push.collect import collect
 from processor.store import batches, connections, members
+from processor.uninstall import uninstall
 from tests.whole.test_left_behind import are, told
 from tests.whole.test_push_knowing import ADDS, AGREED, _make_city_a_number, address, idle
 from tests.whole.world import ACCOUNT, World, until
@@ -185,4 +186,15 @@ def test_stopping_all_gives_the_members_back(many: World) -> None:
     assert bulk.stop_all(many.kit, connection) == 1
     assert bulk.stop_all(many.kit, connection) == 0
     assert not idle(many)
+    assert many.control.calls()["DELETE /batches/{batch_id}"] == 1
+
+
+def test_uninstalling_ends_a_batch_under_way(many: World) -> None:
+    """It is stopped at Mailchimp, and nothing of it is left here."""
+    many.control.batches(60)
+    change_all(many, fields={"first_name": "Joanna"})
+    until(lambda: under_way(many))
+    uninstall(many.kit, many.connection_id)
+    until(lambda: many.state() == "removed")
+    assert under_way(many) == 0
     assert many.control.calls()["DELETE /batches/{batch_id}"] == 1
