@@ -30,6 +30,7 @@ COLLECT = "collect_batches"
 UNINSTALL = "uninstall"
 ERASE = "erase_contacts"
 PREVIEW = "preview_audience"
+REPLAY = "send_again"
 CHECK = "check"
 """Answers the doctor: proves that a poke reaches a worker."""
 

@@ -11,7 +11,7 @@ import logging
 from datetime import datetime
 
 from processor import first_sync
-from processor.broker import COLLECT, ERASE, PREVIEW, PROCESS, PUSH, SWEEP, UNINSTALL
+from processor.broker import COLLECT, ERASE, PREVIEW, PROCESS, PUSH, REPLAY, SWEEP, UNINSTALL
 from processor.kit import Kit
 from processor.log import say
 from processor.store import (
@@ -24,6 +24,7 @@ from processor.store import (
     liveness,
     members,
     receipts,
+    replays,
     runs,
 )
 from processor.store.runs import RunKind
@@ -103,6 +104,7 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
         leaving = receipts.due(c, now, MANY)
         erasing = erasures.due(c, now, MANY)
         previews = _previews(c, now)
+        replaying = replays.due(c, now, MANY)
     kit.bell.ring(PROCESS, events)
     kit.bell.ring(PUSH, pushes)
     kit.bell.ring(COLLECT, collects)
@@ -110,6 +112,7 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
     kit.bell.ring(UNINSTALL, leaving)
     kit.bell.ring(ERASE, erasing)
     kit.bell.ring(PREVIEW, previews)
+    kit.bell.ring(REPLAY, replaying)
     for one in syncing:
         first_sync.look(kit, one)
 

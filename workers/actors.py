@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import dramatiq
 
-from processor.broker import CHECK, COLLECT, ERASE, PREVIEW, PROCESS, PUSH, QUEUE, SWEEP, UNINSTALL
+from processor.broker import CHECK, COLLECT, ERASE, PREVIEW, PROCESS, PUSH, QUEUE, REPLAY, SWEEP, UNINSTALL
 from processor.doctor import answer
 from processor.erase import finish as finish_erasing
 from processor.errors import StoreDown
@@ -17,6 +17,7 @@ from processor.preview import carry_out
 from processor.process import process
 from processor.push import push
 from processor.push.collect import collect
+from processor.replay import carry_on
 from processor.sweep import sweep
 from processor.uninstall import finish
 
@@ -32,6 +33,7 @@ VERBS: dict[str, Verb] = {
     UNINSTALL: finish,
     ERASE: finish_erasing,
     PREVIEW: carry_out,
+    REPLAY: carry_on,
     CHECK: answer,
 }
 

@@ -106,13 +106,17 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("get", "/v1/events/{event}", {}),
         ("post", "/v1/replays", {"json": {"ids": [event]}}),
         ("post", "/v1/replays", {"json": {}}),
+        ("post", "/v1/replays", {"json": {"kind": "members", "connection": connection, "dry_run": True}}),
+        ("get", "/v1/replays", {}),
+        ("get", "/v1/replays/{replay}", {}),
+        ("post", "/v1/replays/{replay}/cancel", {}),
         ("delete", "/v1/connections/{connection}", {}),
         ("get", "/v1/accounts/{account}/receipts", {}),
         ("post", "/v1/accounts/{account}/contacts/{id}/erase", {}),
         ("get", "/v1/erasures/{erasure}", {}),
     ]
     parts = {"account": ACME, "id": "jo", "connection": connection, "event": event}
-    parts |= {"audience": "a", "erasure": "era_x"}
+    parts |= {"audience": "a", "erasure": "era_x", "replay": "rpl_x"}
     for method, path, sent in calls:
         paper.check(method, path, api.call(method.upper(), path.format(**parts), **sent))
     assert {(method, path) for method, path, _ in calls} == set(paper.operations()) - {("get", PATH)}
