@@ -6,12 +6,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import dramatiq
 import httpx
 import redis
 
+from processor.attempt import current_work
 from processor.broker import Bell, LocalBell, RedisBell, make_broker, redis_client
+from processor.calls import Calls
 from processor.config import Settings
 from processor.errors import ConfigError, Reconnect
 from processor.kit import Kit, utc_now
@@ -27,6 +30,8 @@ from processor.store.sealing import Sealer
 
 logger = logging.getLogger(__name__)
 
+Note = Callable[[str, str | None, Call], None]
+"""Is told of a call: for which connection, for which work, and what happened."""
 SLOT_TTL_SECONDS = 90.0
 """Longer than any call to Mailchimp may take: a slot older than this belongs to a dead worker."""
 
@@ -65,13 +70,15 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
     sealer = Sealer(settings.secret_keys)
     http = open_http()
     slots = _slots(settings, client)
+    calls = Calls()
     kit = Kit(
         settings=settings,
         store=store,
         sealer=sealer,
         bell=bell,
-        mailchimp=_mailchimp(settings, sealer, http, slots),
+        mailchimp=_mailchimp(settings, sealer, http, slots, partial(_note, calls, now)),
         now=now,
+        calls=calls,
     )
     return House(kit, broker, http, client)
 
@@ -103,7 +110,7 @@ def _slots(settings: Settings, client: redis.Redis | None) -> Slots:
 
 
 def _mailchimp(
-    settings: Settings, sealer: Sealer, http: httpx.Client, slots: Slots
+    settings: Settings, sealer: Sealer, http: httpx.Client, slots: Slots, note: Note
 ) -> Callable[[ConnectionRow], Mailchimp]:
     timeouts = Timeouts(read_seconds=settings.mailchimp_timeout_seconds)
 
@@ -116,14 +123,18 @@ def _mailchimp(
             token=sealer.unseal(connection.token_sealed, token_bind(connection.id)),
             slots=slots,
             account_key=connection.mailchimp_account,
-            on_call=_log_call,
+            # The work that it is opened for: its calls may be made by other threads.
+            on_call=partial(note, connection.id, current_work()),
             timeouts=timeouts,
         )
 
     return open_for
 
 
-def _log_call(call: Call) -> None:
+def _note(
+    calls: Calls, now: Callable[[], datetime], connection_id: str, work: str | None, call: Call
+) -> None:
+    calls.note(connection_id, work, call, now())
     say(
         logger,
         logging.DEBUG if not call.code else logging.INFO,
@@ -134,4 +145,6 @@ def _log_call(call: Call) -> None:
         seconds=round(call.seconds, 3),
         instance=call.instance,
         code=call.code,
+        connection=connection_id,
+        work=work,
     )

@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     full_sweep_hours: float = Field(24.0, gt=0, description="How often both sides are compared in full.")
     event_attempts: int = Field(12, ge=1, description="Attempts before an event is dead.")
     retry_base_seconds: float = Field(2.0, gt=0, description="First wait of a retry; doubles each time.")
+    calls_kept: int = Field(50_000, ge=0, description="Calls to Mailchimp that are kept to be looked at.")
     max_crashes: int = Field(5, ge=1, description="Workers that one event may take down before it is dead.")
 
     @property

@@ -43,6 +43,11 @@ def bind(**values: Any) -> Iterator[None]:
         _bound.reset(token)
 
 
+def bound(name: str) -> Any:
+    """Return the value that lines logged now would have under this name, or None."""
+    return _bound.get().get(name)
+
+
 class _Formatter(logging.Formatter):
     def __init__(self, as_json: bool) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from processor.attempt import current_work
 from processor.broker import PROCESS, PUSH
 from processor.converge import Cause, Outcome, Verdict, converge
 from processor.converge.believe import BadNews, believe
@@ -139,16 +140,17 @@ def _one_batch(kit: Kit, connection_id: str) -> int:
                 case.skip(SkipReason.CONNECTION_REMOVED)
         else:
             _carry_out_all(kit, connection, cases, lambda: kit.enough(now))
-        _settle(kit, cases)
+        _settle(kit, cases, now)
     except StoreDown:
         kit.left_claims.extend({row.claim for row in rows})
         raise
     return len(cases)
 
 
-def _settle(kit: Kit, cases: Sequence[_Case]) -> None:
+def _settle(kit: Kit, cases: Sequence[_Case], began: datetime) -> None:
     """Write down what became of the batch; what was not begun is handed back."""
-    settled = [case.settled for case in cases if case.settled is not None]
+    work = current_work()
+    settled = [replace(case.settled, work=work) for case in cases if case.settled is not None]
     left = {case.row.claim for case in cases if case.is_open}
     if not cases:
         return
@@ -158,10 +160,28 @@ def _settle(kit: Kit, cases: Sequence[_Case]) -> None:
         inbox.hand_back(c, left, kit.now())
 
     kit.store.write_retrying(in_one_transaction)
-    counts: dict[str, int] = {}
-    for outcome in settled:
-        counts[outcome.status.value] = counts.get(outcome.status.value, 0) + 1
-    say(logger, logging.INFO, "events settled", **counts)
+    _tell(kit, cases, kit.now() - began)
+
+
+def _tell(kit: Kit, cases: Sequence[_Case], took: timedelta) -> None:
+    """Log one line for each event's attempt. Those of a batch share its look, and so its time and calls."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    shared = {
+        "duration_ms": round(took.total_seconds() * 1000),
+        "calls": kit.calls.made(current_work()).calls,
+        "together": len(cases),
+    }
+    for case in cases:
+        settled = case.settled
+        outcome = settled.status.value if settled else "handed_back"
+        facts = {"event": f"evt_{case.row.id}", "attempt": case.row.attempts, "outcome": outcome}
+        if settled is not None:
+            facts |= {"type": settled.type, "code": settled.code}
+            if settled.status is not EventStatus.DEAD:  # of those it may quote what cannot be read
+                facts["why"] = (settled.outcome or {}).get("why")
+        said = {name: value for name, value in facts.items() if value is not None}
+        say(logger, logging.INFO, "event attempt", **said, **shared)
 
 
 def _carry_out_all(kit: Kit, connection: ConnectionRow, cases: list[_Case], enough: Enough) -> None:

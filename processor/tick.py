@@ -11,6 +11,7 @@ import logging
 from datetime import datetime
 
 from processor import first_sync
+from processor.attempt import forget_old, write_down
 from processor.broker import COLLECT, ERASE, PREVIEW, PROCESS, PUSH, REPLAY, SWEEP, UNINSTALL
 from processor.kit import Kit
 from processor.log import say
@@ -49,10 +50,13 @@ def tick(kit: Kit) -> bool:
         liveness.say_alive(c, kit.worker, now)
         leads = leases.take(c, CLOCK, kit.worker, now, CLOCK_SECONDS)
     give_back_what_was_left(kit)
+    write_down(kit)
     if not leads:
         return False
     take_over(kit, now)
     ring_for_work(kit, now)
+    if now.second < max(2, kit.settings.tick_seconds):  # about once a minute
+        forget_old(kit)
     return True
 
 
@@ -132,6 +136,7 @@ def _previews(c: Connection, now: datetime) -> list[str]:
 
 def stop(kit: Kit) -> None:
     """Hand back everything that this worker holds: others take it at once. Safe to repeat."""
+    write_down(kit)
 
     def in_one_transaction(c: Connection) -> None:
         now = kit.now()
