@@ -85,6 +85,12 @@ def make_broker(redis_url: str, client: redis.Redis | None = None) -> dramatiq.B
     return broker
 
 
+def pokes_waiting(client: redis.Redis) -> int:
+    """Return how many pokes no worker has taken yet. Raises RedisError."""
+    waiting = client.llen(f"bothways:{QUEUE}")
+    return int(waiting)
+
+
 def _message(actor: str, connection_id: str) -> dramatiq.Message[None]:
     return dramatiq.Message(queue_name=QUEUE, actor_name=actor, args=(connection_id,), kwargs={}, options={})
 

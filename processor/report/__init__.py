@@ -18,6 +18,7 @@ from processor.report.connections import (
 )
 from processor.report.events import EventPage, EventReport, event, events
 from processor.report.members import MemberReport, MembersPage, members
+from processor.report.overview import Overview, Still, overview
 
 __all__ = [
     "ConnectionReport",
@@ -25,12 +26,15 @@ __all__ = [
     "EventReport",
     "MemberReport",
     "MembersPage",
+    "Overview",
+    "Still",
     "all_connections",
     "connection",
     "connections_of",
     "event",
     "events",
     "members",
+    "overview",
     "receipts_of",
     "row_of",
 ]

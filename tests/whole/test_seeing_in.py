@@ -1,4 +1,4 @@
-"""What an operator can read afterwards: a line for each attempt, and the calls that were made for an event."""
+"""What an operator can read afterwards: a line for each attempt, and the calls made for an event."""
 
 from __future__ import annotations
 
