@@ -13,7 +13,7 @@ from datetime import timedelta
 from processor.errors import StoreDown
 from processor.kit import Kit
 from processor.log import bind, bound, say
-from processor.store import Connection, calls, replays
+from processor.store import Connection, calls, ops_sessions, replays
 from processor.store.ids import new_id
 
 logger = logging.getLogger(__name__)
@@ -97,6 +97,7 @@ def forget_old(kit: Kit) -> None:
 
     def in_one_transaction(c: Connection) -> int:
         replays.forget_old(c, now - REPLAYS_KEPT)
+        ops_sessions.forget_old(c, now)
         return calls.forget_old(c, now, kit.settings.calls_kept)
 
     forgotten = kit.store.write_retrying(in_one_transaction)

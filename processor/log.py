@@ -18,19 +18,25 @@ _SECRETS = re.compile(
     r"(?P<path>/webhooks/mailchimp/)[^/\s\"'?{]+"  # the path secret of a webhook
     r"|(?P<auth>(?:Bearer|OAuth|Basic)\s+)[A-Za-z0-9._~+/=:-]+"
     r"|\b[0-9a-f]{32}-[a-z]{2,3}\d{1,3}\b"  # a Mailchimp API key or token with its data centre
-    r"|(?P<url>\w+://[^:/\s]+:)[^@/\s]+(?=@)",  # a password in a URL
+    r"|(?P<url>\b\w{1,20}://[^:/\s]+:)[^@/\s]+(?=@)",  # a password in a URL
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+# Bounded: what is looked through may be long, and each of its letters could be a beginning.
+_ADDRESS = re.compile(r"[\w.+%-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 
 
 def redact(text: str) -> str:
     """Return the text without secrets and without e-mail addresses."""
+    return _ADDRESS.sub("***@***", redact_secrets(text))
+
+
+def redact_secrets(text: str) -> str:
+    """Return the text without secrets."""
 
     def hide(match: re.Match[str]) -> str:
         return next((g for g in match.groupdict().values() if g), "") + "***"
 
-    return _ADDRESS.sub("***@***", _SECRETS.sub(hide, text))
+    return _SECRETS.sub(hide, text)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from processor.cli.contact import contact
 from processor.cli.demo import demo
 from processor.cli.events import events
 from processor.cli.keys import keys
+from processor.cli.ops import ops_password
 from processor.cli.preview import preview
 from processor.cli.replays import replay
 from processor.cli.run import doctor, migrate, sandbox, up
@@ -39,5 +40,6 @@ for command in (
     sync,
     events,
     replay,
+    ops_password,
 ):
     main.add_command(command)

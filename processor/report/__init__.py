@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from processor.report.connections import (
     ConnectionReport,
+    ConnectionsPage,
     all_connections,
     connection,
     connections_of,
+    connections_page,
     receipts_of,
     row_of,
 )
@@ -22,6 +24,7 @@ from processor.report.overview import Overview, Still, overview
 
 __all__ = [
     "ConnectionReport",
+    "ConnectionsPage",
     "EventPage",
     "EventReport",
     "MemberReport",
@@ -31,6 +34,7 @@ __all__ = [
     "all_connections",
     "connection",
     "connections_of",
+    "connections_page",
     "event",
     "events",
     "members",

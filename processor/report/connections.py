@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -79,6 +79,22 @@ def all_connections(kit: Kit) -> list[ConnectionReport]:
     with kit.store.read() as c:
         rows = [row for row in connections.all(c) if row.state != ConnectionState.REMOVED]
         return [report_of(c, row, kit.now()) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsPage:
+    """Connections by id. `cursor` leads on; None when there are no more."""
+
+    connections: Sequence[ConnectionReport]
+    cursor: str | None
+
+
+def connections_page(kit: Kit, *, after: str | None, limit: int = 50) -> ConnectionsPage:
+    """Return one page of every account's connections that were not removed. Raises StoreDown."""
+    with kit.store.read() as c:
+        rows = connections.page(c, after, limit + 1)
+        found = [report_of(c, row, kit.now()) for row in rows[:limit]]
+    return ConnectionsPage(found, rows[limit - 1].id if len(rows) > limit else None)
 
 
 def owned(c: Connection, connection_id: str, account_id: str | None) -> ConnectionRow:

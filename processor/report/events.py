@@ -9,9 +9,11 @@ from processor.domain.catalogue import Words, words
 from processor.domain.event import EventStatus
 from processor.errors import Invalid, NotFound
 from processor.kit import Kit
-from processor.store import connections, inbox
+from processor.store import calls, connections, inbox
+from processor.store.calls import CallRow
 from processor.store.inbox import AttemptRow, EventFilter, EventRow
 
+MOST_CALLS = 100
 _FINE = frozenset({EventStatus.APPLIED, EventStatus.SKIPPED})
 """An event in these did not fail: its code, where it has one, says why nothing was needed."""
 
@@ -57,6 +59,15 @@ def event(kit: Kit, name: str, account_id: str | None) -> EventReport:
     if owner is not None:
         facts["audience"] = owner.audience_name
     return EventReport(row, history, words(row.code, **facts))
+
+
+def calls_for(kit: Kit, row: EventRow) -> list[CallRow]:
+    """Return the calls that were made when the event was last worked on, oldest first: those of its batch, as
+    long as they are kept. Raises StoreDown."""
+    if row.work is None:
+        return []
+    with kit.store.read() as c:
+        return calls.of_work(c, row.work, MOST_CALLS)
 
 
 def _after(cursor: str | None) -> int | None:

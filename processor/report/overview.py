@@ -75,20 +75,26 @@ def _still(c: Connection, connection_id: str, workers: int, now: datetime) -> St
     if row is None:
         return None
     found = report_of(c, row, now)
+    because = why_still(found, workers, calls.since(c, now - LOOKED_BACK, connection_id), now)
+    return Still(found, found.oldest_waiting_at, because) if because else None
+
+
+def why_still(found: ConnectionReport, workers: int, counts: Mapping[str, int], now: datetime) -> str | None:
+    """Return why a connection does not move, None where it does. `counts` are its calls of the last quarter
+    of an hour by class of answer."""
     since = found.oldest_waiting_at
     # What was put off is not due: then only its code tells that something waits.
     waited = now - since if since else MOVING if found.waiting and found.held_code else None
-    because = why(
+    return why(
         Facts(
             workers=workers,
             waiting=found.waiting,
             waited=waited,
-            calls=calls.since(c, now - LOOKED_BACK, connection_id),
+            calls=counts,
             stopped=_stopped(found),
             code=found.held_code,
         )
     )
-    return Still(found, since, because) if because else None
 
 
 def _stopped(found: ConnectionReport) -> str | None:
