@@ -8,6 +8,7 @@ from processor import report
 from processor.attempt import write_down
 from processor.calls import failing
 from processor.domain.connection import ConnectionState
+from processor.domain.event import EventStatus
 from processor.report.standing import LABELS
 from processor.report.why import MOVING
 from processor.web.ops.asked import Asked
@@ -55,6 +56,12 @@ def verdict(found: report.Overview, asked: Asked) -> tuple[Colour, str, str]:
         count = len(stands)
         noun = "connection stands" if count == 1 else "connections stand"
         return YELLOW, f"{count:,} {noun} still", "Each says below why."
+    bad, made = failing(found.calls)
+    if bad and bad * 2 >= made:
+        said = f"{bad:,} of the last {made:,} calls got no answer that could be used. We keep trying."
+        return YELLOW, "Mailchimp fails", said
     if waited is not None and waited >= MOVING:
         return YELLOW, "Behind", "Workers are at it."
-    return GREEN, "Everything moves", "Nothing waits for longer than a minute."
+    dead = found.events[EventStatus.DEAD]
+    given_up = f" {dead:,} events were given up: look at them, and send them again." if dead else ""
+    return GREEN, "Everything moves", f"Nothing waits for longer than a minute.{given_up}"
