@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import dramatiq
 import httpx
 import redis
 
+from processor import spans
 from processor.attempt import current_work
 from processor.broker import Bell, LocalBell, RedisBell, make_broker, redis_client
 from processor.calls import Calls
@@ -30,8 +32,8 @@ from processor.store.sealing import Sealer
 
 logger = logging.getLogger(__name__)
 
-Note = Callable[[str, str | None, Call], None]
-"""Is told of a call: for which connection, for which work, and what happened."""
+Note = Callable[[str, str | None, Any, Call], None]
+"""Is told of a call: for which connection, for which work, where its span hangs, and what happened."""
 SLOT_TTL_SECONDS = 90.0
 """Longer than any call to Mailchimp may take: a slot older than this belongs to a dead worker."""
 
@@ -63,6 +65,7 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
 
     Raises ConfigError when Redis may throw messages away.
     """
+    spans.set_up()
     client = _redis(settings)
     broker = make_broker(settings.redis_url, client)
     bell: Bell = LocalBell(broker) if client is None else RedisBell(broker, client)
@@ -124,7 +127,7 @@ def _mailchimp(
             slots=slots,
             account_key=connection.mailchimp_account,
             # The work that it is opened for: its calls may be made by other threads.
-            on_call=partial(note, connection.id, current_work()),
+            on_call=partial(note, connection.id, current_work(), spans.here()),
             timeouts=timeouts,
         )
 
@@ -132,9 +135,16 @@ def _mailchimp(
 
 
 def _note(
-    calls: Calls, now: Callable[[], datetime], connection_id: str, work: str | None, call: Call
+    calls: Calls,
+    now: Callable[[], datetime],
+    connection_id: str,
+    work: str | None,
+    where: Any,
+    call: Call,
 ) -> None:
     calls.note(connection_id, work, call, now())
+    facts = {"connection": connection_id, "http.response.status_code": call.status, "code": call.code or None}
+    spans.called(where, f"{call.method} {call.template}", call.seconds, facts)
     say(
         logger,
         logging.DEBUG if not call.code else logging.INFO,

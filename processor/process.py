@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from processor import spans
 from processor.attempt import current_work
 from processor.broker import PROCESS, PUSH
 from processor.converge import Cause, Outcome, Verdict, converge
@@ -20,7 +21,7 @@ from processor.converge.believe import BadNews, believe
 from processor.domain import retry
 from processor.domain.connection import LEAVING, LIVE
 from processor.domain.contact import MemberStatus, email_key
-from processor.domain.event import Event, EventStatus, EventType, SkipReason
+from processor.domain.event import Delivery, Event, EventStatus, EventType, SkipReason
 from processor.domain.triage import reason_to_skip
 from processor.echo import echoes
 from processor.errors import MailchimpError, NotUnderstood, StoreDown
@@ -139,12 +140,20 @@ def _one_batch(kit: Kit, connection_id: str) -> int:
             for case in cases:
                 case.skip(SkipReason.CONNECTION_REMOVED)
         else:
-            _carry_out_all(kit, connection, cases, lambda: kit.enough(now))
+            with spans.job("process events", _keys(rows), {"connection": connection_id}):
+                _carry_out_all(kit, connection, cases, lambda: kit.enough(now))
         _settle(kit, cases, now)
     except StoreDown:
         kit.left_claims.extend({row.claim for row in rows})
         raise
     return len(cases)
+
+
+def _keys(rows: Sequence[ClaimedEvent]) -> list[bytes]:
+    """By what the deliveries' traces are known; none where nobody listens."""
+    if not spans.is_on():
+        return []
+    return [Delivery(r.connection_id, r.body, r.content_type, r.received_at).key for r in rows]
 
 
 def _settle(kit: Kit, cases: Sequence[_Case], began: datetime) -> None:
