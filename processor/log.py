@@ -27,7 +27,8 @@ _ADDRESS = re.compile(r"[\w.+%-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 
 def redact(text: str) -> str:
     """Return the text without secrets and without e-mail addresses."""
-    return _ADDRESS.sub("***@***", redact_secrets(text))
+    text = redact_secrets(text)
+    return _ADDRESS.sub("***@***", text) if "@" in text else text
 
 
 def redact_secrets(text: str) -> str:
