@@ -6,12 +6,17 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 import dramatiq
 import httpx
 import redis
 
+from processor import spans
+from processor.attempt import current_work
 from processor.broker import Bell, LocalBell, RedisBell, make_broker, redis_client
+from processor.calls import Calls
 from processor.config import Settings
 from processor.errors import ConfigError, Reconnect
 from processor.kit import Kit, Lanes, utc_now
@@ -28,6 +33,8 @@ from processor.store.sealing import Sealer
 
 logger = logging.getLogger(__name__)
 
+Note = Callable[[str, str | None, Any, Call], None]
+"""Is told of a call: for which connection, for which work, where its span hangs, and what happened."""
 SLOT_TTL_SECONDS = 90.0
 """Longer than any call to Mailchimp may take: a slot older than this belongs to a dead worker."""
 
@@ -59,6 +66,7 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
 
     Raises ConfigError when Redis may throw messages away.
     """
+    spans.set_up()
     client = _redis(settings)
     broker = make_broker(settings.redis_url, client)
     bell: Bell = LocalBell(broker) if client is None else RedisBell(broker, client)
@@ -66,15 +74,17 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
     sealer = Sealer(settings.secret_keys)
     http = open_http()
     slots = _slots(settings, client)
+    calls = Calls()
     kit = Kit(
         settings=settings,
         store=store,
         sealer=sealer,
         bell=bell,
-        mailchimp=_mailchimp(settings, sealer, http, slots),
+        mailchimp=_mailchimp(settings, sealer, http, slots, partial(_note, calls, now)),
         outside=Outside(allow_private=settings.allow_private_targets),
         now=now,
         lanes=Lanes(settings.worker_threads),
+        calls=calls,
     )
     return House(kit, broker, http, client)
 
@@ -106,7 +116,7 @@ def _slots(settings: Settings, client: redis.Redis | None) -> Slots:
 
 
 def _mailchimp(
-    settings: Settings, sealer: Sealer, http: httpx.Client, slots: Slots
+    settings: Settings, sealer: Sealer, http: httpx.Client, slots: Slots, note: Note
 ) -> Callable[[ConnectionRow], Mailchimp]:
     timeouts = Timeouts(read_seconds=settings.mailchimp_timeout_seconds)
 
@@ -119,14 +129,25 @@ def _mailchimp(
             token=sealer.unseal(connection.token_sealed, token_bind(connection.id)),
             slots=slots,
             account_key=connection.mailchimp_account,
-            on_call=_log_call,
+            # The work that it is opened for: its calls may be made by other threads.
+            on_call=partial(note, connection.id, current_work(), spans.here()),
             timeouts=timeouts,
         )
 
     return open_for
 
 
-def _log_call(call: Call) -> None:
+def _note(
+    calls: Calls,
+    now: Callable[[], datetime],
+    connection_id: str,
+    work: str | None,
+    where: Any,
+    call: Call,
+) -> None:
+    calls.note(connection_id, work, call, now())
+    facts = {"connection": connection_id, "http.response.status_code": call.status, "code": call.code or None}
+    spans.called(where, f"{call.method} {call.template}", call.seconds, facts)
     say(
         logger,
         logging.DEBUG if not call.code else logging.INFO,
@@ -137,4 +158,6 @@ def _log_call(call: Call) -> None:
         seconds=round(call.seconds, 3),
         instance=call.instance,
         code=call.code,
+        connection=connection_id,
+        work=work,
     )

@@ -31,6 +31,7 @@ UNINSTALL = "uninstall"
 ERASE = "erase_contacts"
 PREVIEW = "preview_audience"
 DELIVER = "deliver_notices"
+REPLAY = "send_again"
 CHECK = "check"
 """Answers the doctor: proves that a poke reaches a worker."""
 
@@ -83,6 +84,12 @@ def make_broker(redis_url: str, client: redis.Redis | None = None) -> dramatiq.B
         )
     broker.declare_queue(QUEUE)
     return broker
+
+
+def pokes_waiting(client: redis.Redis) -> int:
+    """Return how many pokes no worker has taken yet. Raises RedisError."""
+    waiting = client.llen(f"bothways:{QUEUE}")
+    return int(waiting)
 
 
 def _message(actor: str, connection_id: str) -> dramatiq.Message[None]:

@@ -17,6 +17,8 @@ from processor.errors import ConfigError
 DEFAULT_LOGIN_URL = "https://login.mailchimp.com"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 SECRET_KEY_MIN_LENGTH = 32
+OPS_PASSWORD_MIN_LENGTH = 12
+_HASHED = re.compile(r"scrypt:[0-9a-f]{32}:[0-9a-f]{64}")
 
 
 class Role(StrEnum):
@@ -56,6 +58,16 @@ class Settings(BaseSettings):
     frame_origins: str = Field(
         "", description="Origins of pages that may show the portal in a frame, separated by commas."
     )
+    ops_password: SecretStr = Field(
+        SecretStr(""), description="Opens /ops; plain, or hashed by `bothways ops-password`."
+    )
+    ops_proxy_header: str = Field(
+        "", description="Header in which a proxy in front of /ops says who somebody is."
+    )
+    ops_proxy_secret: SecretStr = Field(
+        SecretStr(""), description="What that proxy sends in X-Ops-Proxy-Secret, so that nobody else can."
+    )
+    ops_mask_addresses: bool = Field(True, description="Whether /ops shows e-mail addresses in part only.")
     data_dir: Path = Field(Path("data"), description="Where the embedded mode keeps its files.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
@@ -78,6 +90,7 @@ class Settings(BaseSettings):
     full_sweep_hours: float = Field(24.0, gt=0, description="How often both sides are compared in full.")
     event_attempts: int = Field(12, ge=1, description="Attempts before an event is dead.")
     retry_base_seconds: float = Field(2.0, gt=0, description="First wait of a retry; doubles each time.")
+    calls_kept: int = Field(50_000, ge=0, description="Calls to Mailchimp that are kept to be looked at.")
     max_crashes: int = Field(5, ge=1, description="Workers that one event may take down before it is dead.")
 
     @property
@@ -156,7 +169,7 @@ def _with_any_client(settings: Settings) -> Settings:
 
 
 def _problems(settings: Settings, role: Role) -> list[str]:
-    problems = _key_problems(settings) + _url_problems(settings)
+    problems = _key_problems(settings) + _url_problems(settings) + _ops_problems(settings)
     if settings.is_sqlite and settings.web_concurrency > 1:
         problems.append(
             "WEB_CONCURRENCY: more than one web process needs PostgreSQL; set DATABASE_URL, or set it to 1."
@@ -175,6 +188,22 @@ def _key_problems(settings: Settings) -> list[str]:
     if any(len(key) < SECRET_KEY_MIN_LENGTH for key in settings.secret_keys):
         return [f"SECRET_KEY: each key needs at least {SECRET_KEY_MIN_LENGTH} characters."]
     return []
+
+
+def _ops_problems(settings: Settings) -> list[str]:
+    problems = []
+    password = settings.ops_password.get_secret_value()
+    if password.startswith("scrypt:"):
+        if not _HASHED.fullmatch(password):
+            problems.append("OPS_PASSWORD: this hash is not whole. Make one with: bothways ops-password")
+    elif password and len(password) < OPS_PASSWORD_MIN_LENGTH:
+        problems.append(f"OPS_PASSWORD: take at least {OPS_PASSWORD_MIN_LENGTH} characters.")
+    if settings.ops_proxy_header and len(settings.ops_proxy_secret.get_secret_value()) < 16:
+        problems.append(
+            "OPS_PROXY_SECRET: let the proxy send a secret of at least 16 characters in X-Ops-Proxy-Secret; "
+            "without it anybody could name themselves in OPS_PROXY_HEADER."
+        )
+    return problems
 
 
 def _production_problems(settings: Settings) -> list[str]:

@@ -10,10 +10,15 @@ import httpx
 import redis
 
 from processor.broker import CHECK
+from processor.calls import failing
+from processor.domain.event import EventStatus
 from processor.errors import BothwaysError
 from processor.kit import Kit
+from processor.report.overview import oldest_due
+from processor.report.standing import STALLED_AFTER, duration
+from processor.report.why import LOOKED_BACK
 from processor.seals import token_bind
-from processor.store import connections, leases, liveness
+from processor.store import calls, connections, inbox, leases, liveness
 from processor.store.migrate import pending
 
 ROUND_TRIP_SECONDS = 10.0
@@ -34,7 +39,7 @@ def examine(kit: Kit, client: redis.Redis | None, http: httpx.Client) -> list[Fi
     database = _database(kit)
     findings = [database, _redis(client)]
     if database.ok:
-        findings += [_sealed(kit), _worker(kit, client)]
+        findings += [_sealed(kit), _worker(kit, client), _waiting(kit), _mailchimp(kit)]
     return [*findings, _public_url(kit, http), _oauth(kit, http)]
 
 
@@ -104,6 +109,33 @@ def _worker(kit: Kit, client: redis.Redis | None) -> Finding:
     )
 
 
+def _waiting(kit: Kit) -> Finding:
+    now = kit.now()
+    with kit.store.read() as c:
+        oldest = oldest_due(c, now)
+        dead = inbox.counts(c)[EventStatus.DEAD]
+    said = f"{dead:,} dead events" if dead else "no dead events"
+    if oldest is None:
+        return Finding("queue", True, f"nothing is due, {said}")
+    says = f"the oldest change has been due for {duration(now - oldest)}, {said}"
+    if now - oldest > STALLED_AFTER:
+        return Finding("queue", False, says, "/ops says why, connection by connection; so does the log.")
+    return Finding("queue", True, says)
+
+
+def _mailchimp(kit: Kit) -> Finding:
+    with kit.store.read() as c:
+        bad, made = failing(calls.since(c, kit.now() - LOOKED_BACK))
+    if not made:
+        return Finding("mailchimp", True, "not called in the last 15 minutes")
+    says = f"{bad:,} of the last {made:,} calls failed"
+    if bad * 2 >= made:
+        return Finding(
+            "mailchimp", False, says, "It is tried again by itself. See https://status.mailchimp.com"
+        )
+    return Finding("mailchimp", True, says)
+
+
 def _public_url(kit: Kit, http: httpx.Client) -> Finding:
     try:
         answer = http.get(kit.settings.public + "/healthz", timeout=10)
@@ -119,6 +151,13 @@ def _public_url(kit: Kit, http: httpx.Client) -> Finding:
             "public url",
             False,
             f"{kit.settings.public}/healthz answers {answer.status_code}",
+            "Something else answers there: check PUBLIC_URL and the router.",
+        )
+    if not answer.text.startswith('{"status"'):
+        return Finding(
+            "public url",
+            False,
+            f"{kit.settings.public}/healthz answers, but not as Bothways does",
             "Something else answers there: check PUBLIC_URL and the router.",
         )
     return Finding("public url", True, f"{kit.settings.public} answers")

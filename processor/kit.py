@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from processor.broker import Bell
+from processor.calls import Calls
 from processor.config import Settings
 from processor.mailchimp.client import Mailchimp
 from processor.outside import Outside
@@ -69,6 +70,9 @@ class Kit:
     left_turns: deque[tuple[str, str]] = field(default_factory=deque)
     """Claims, and (name, holder) of turns, that could not be given back because the database was away. The
     clock does it (`tick`); nobody else would, since this worker lives."""
+
+    calls: Calls = field(default_factory=Calls)
+    """What this process asked of Mailchimp, until it is written down (`processor.attempt`)."""
 
     heard: dict[tuple[str, str], Heard] = field(default_factory=dict)
     """What this process has read of what changed in an audience (`processor.push.know`). Losing it costs a

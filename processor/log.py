@@ -19,19 +19,26 @@ _SECRETS = re.compile(
     r"|(?P<auth>(?:Bearer|OAuth|Basic)\s+)[A-Za-z0-9._~+/=:-]+"
     r"|\b[0-9a-f]{32}-[a-z]{2,3}\d{1,3}\b"  # a Mailchimp API key or token with its data centre
     r"|\bwhsec_[A-Za-z0-9+/=]+"  # what signs our own webhooks
-    r"|(?P<url>\w+://[^:/\s]+:)[^@/\s]+(?=@)",  # a password in a URL
+    r"|(?P<url>\b\w{1,20}://[^:/\s]+:)[^@/\s]+(?=@)",  # a password in a URL
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+# Bounded: what is looked through may be long, and each of its letters could be a beginning.
+_ADDRESS = re.compile(r"[\w.+%-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 
 
 def redact(text: str) -> str:
     """Return the text without secrets and without e-mail addresses."""
+    text = redact_secrets(text)
+    return _ADDRESS.sub("***@***", text) if "@" in text else text
+
+
+def redact_secrets(text: str) -> str:
+    """Return the text without secrets."""
 
     def hide(match: re.Match[str]) -> str:
         return next((g for g in match.groupdict().values() if g), "") + "***"
 
-    return _ADDRESS.sub("***@***", _SECRETS.sub(hide, text))
+    return _SECRETS.sub(hide, text)
 
 
 @contextmanager
@@ -42,6 +49,11 @@ def bind(**values: Any) -> Iterator[None]:
         yield
     finally:
         _bound.reset(token)
+
+
+def bound(name: str) -> Any:
+    """Return the value that lines logged now would have under this name, or None."""
+    return _bound.get().get(name)
 
 
 class _Formatter(logging.Formatter):

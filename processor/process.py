@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from processor import spans
+from processor.attempt import current_work
 from processor.broker import PROCESS, PUSH, SWEEP
 from processor.converge import Cause, Outcome, Verdict, converge
 from processor.converge.believe import BadNews, believe
 from processor.domain import retry
 from processor.domain.connection import LEAVING, LIVE
 from processor.domain.contact import MemberStatus, email_key
-from processor.domain.event import Event, EventStatus, EventType, SkipReason
+from processor.domain.event import Delivery, Event, EventStatus, EventType, SkipReason
 from processor.domain.triage import reason_to_skip
 from processor.echo import echoes
 from processor.errors import MailchimpError, NotUnderstood, StoreDown
@@ -136,17 +138,26 @@ def _one_batch(kit: Kit, connection_id: str) -> int:
             for case in cases:
                 case.skip(SkipReason.CONNECTION_REMOVED)
         else:
-            _carry_out_all(kit, connection, cases, lambda: kit.enough(now))
-        _settle(kit, cases)
+            with spans.job("process events", _keys(rows), {"connection": connection_id}):
+                _carry_out_all(kit, connection, cases, lambda: kit.enough(now))
+        _settle(kit, cases, now)
     except StoreDown:
         kit.left_claims.extend({row.claim for row in rows})
         raise
     return len(cases)
 
 
-def _settle(kit: Kit, cases: Sequence[_Case]) -> None:
+def _keys(rows: Sequence[ClaimedEvent]) -> list[bytes]:
+    """By what the deliveries' traces are known; none where nobody listens."""
+    if not spans.is_on():
+        return []
+    return [Delivery(r.connection_id, r.body, r.content_type, r.received_at).key for r in rows]
+
+
+def _settle(kit: Kit, cases: Sequence[_Case], began: datetime) -> None:
     """Write down what became of the batch; what was not begun is handed back."""
-    settled = [case.settled for case in cases if case.settled is not None]
+    work = current_work()
+    settled = [replace(case.settled, work=work) for case in cases if case.settled is not None]
     left = {case.row.claim for case in cases if case.is_open}
     if not cases:
         return
@@ -156,10 +167,28 @@ def _settle(kit: Kit, cases: Sequence[_Case]) -> None:
         inbox.hand_back(c, left, kit.now())
 
     kit.store.write_retrying(in_one_transaction)
-    counts: dict[str, int] = {}
-    for outcome in settled:
-        counts[outcome.status.value] = counts.get(outcome.status.value, 0) + 1
-    say(logger, logging.INFO, "events settled", **counts)
+    _tell(kit, cases, kit.now() - began)
+
+
+def _tell(kit: Kit, cases: Sequence[_Case], took: timedelta) -> None:
+    """Log one line for each event's attempt. Those of a batch share its look, and so its time and calls."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    shared = {
+        "duration_ms": round(took.total_seconds() * 1000),
+        "calls": kit.calls.made(current_work()).calls,
+        "together": len(cases),
+    }
+    for case in cases:
+        settled = case.settled
+        outcome = settled.status.value if settled else "handed_back"
+        facts = {"event": f"evt_{case.row.id}", "attempt": case.row.attempts, "outcome": outcome}
+        if settled is not None:
+            facts |= {"type": settled.type, "code": settled.code}
+            if settled.status is not EventStatus.DEAD:  # of those it may quote what cannot be read
+                facts["why"] = (settled.outcome or {}).get("why")
+        said = {name: value for name, value in facts.items() if value is not None}
+        say(logger, logging.INFO, "event attempt", **said, **shared)
 
 
 def _carry_out_all(kit: Kit, connection: ConnectionRow, cases: list[_Case], enough: Enough) -> None:

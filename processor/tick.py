@@ -11,7 +11,8 @@ import logging
 from datetime import datetime, timedelta
 
 from processor import first_sync
-from processor.broker import COLLECT, DELIVER, ERASE, PREVIEW, PROCESS, PUSH, SWEEP, UNINSTALL
+from processor.attempt import forget_old, write_down
+from processor.broker import COLLECT, DELIVER, ERASE, PREVIEW, PROCESS, PUSH, REPLAY, SWEEP, UNINSTALL
 from processor.kit import Kit
 from processor.log import say
 from processor.store import (
@@ -27,6 +28,7 @@ from processor.store import (
     notices,
     notices_claim,
     receipts,
+    replays,
     runs,
 )
 from processor.store.runs import RunKind
@@ -55,11 +57,14 @@ def tick(kit: Kit) -> bool:
         liveness.say_alive(c, kit.worker, now)
         leads = leases.take(c, CLOCK, kit.worker, now, CLOCK_SECONDS)
     give_back_what_was_left(kit)
+    write_down(kit)
     if not leads:
         return False
     take_over(kit, now)
     ring_for_work(kit, now)
     forget_old_notices(kit, now)
+    if now.second < max(2, kit.settings.tick_seconds):  # about once a minute
+        forget_old(kit)
     return True
 
 
@@ -112,6 +117,7 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
         erasing = erasures.due(c, now, MANY)
         previews = _previews(c, now)
         telling = notices_claim.due_endpoints(c, now, MANY)
+        replaying = replays.due(c, now, MANY)
     kit.bell.ring(PROCESS, events)
     kit.bell.ring(PUSH, pushes)
     kit.bell.ring(COLLECT, collects)
@@ -120,6 +126,7 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
     kit.bell.ring(ERASE, erasing)
     kit.bell.ring(PREVIEW, previews)
     kit.bell.ring(DELIVER, telling)
+    kit.bell.ring(REPLAY, replaying)
     for one in syncing:
         first_sync.look(kit, one)
 
@@ -149,6 +156,7 @@ def _previews(c: Connection, now: datetime) -> list[str]:
 
 def stop(kit: Kit) -> None:
     """Hand back everything that this worker holds: others take it at once. Safe to repeat."""
+    write_down(kit)
 
     def in_one_transaction(c: Connection) -> None:
         now = kit.now()

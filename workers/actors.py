@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 import dramatiq
 
-from processor.broker import CHECK, COLLECT, DELIVER, ERASE, PREVIEW, PROCESS, PUSH, QUEUE, SWEEP, UNINSTALL
+from processor.attempt import attempt
+from processor.broker import (
+    CHECK,
+    COLLECT,
+    DELIVER,
+    ERASE,
+    PREVIEW,
+    PROCESS,
+    PUSH,
+    QUEUE,
+    REPLAY,
+    SWEEP,
+    UNINSTALL,
+)
 from processor.deliver import deliver
 from processor.doctor import answer
 from processor.erase import finish as finish_erasing
-from processor.errors import StoreDown
 from processor.kit import Kit
-from processor.log import say
 from processor.preview import carry_out
 from processor.process import process
 from processor.push import push
 from processor.push.collect import collect
+from processor.replay import carry_on
 from processor.sweep import sweep
 from processor.uninstall import finish
-
-logger = logging.getLogger(__name__)
 
 Verb = Callable[[Kit, str], object]
 
@@ -34,6 +44,7 @@ VERBS: dict[str, Verb] = {
     ERASE: finish_erasing,
     PREVIEW: carry_out,
     DELIVER: deliver,
+    REPLAY: carry_on,
     CHECK: answer,
 }
 
@@ -53,11 +64,8 @@ def quiet(kit: Kit, name: str, verb: Verb) -> Callable[[str], None]:
         if kit.stopping.is_set():
             kit.bell.answered(name, connection_id)  # or the next ring would not be heard
             return  # the row stays due: another worker's clock finds it
-        try:
-            verb(kit, connection_id)
-        except StoreDown:
-            say(logger, logging.ERROR, "the database does not answer", actor=name)
-        except Exception:
-            logger.exception("an actor failed", extra={"facts": {"actor": name, "connection": connection_id}})
+        # What it raises is in the attempt's line.
+        with suppress(Exception), attempt(kit, name, connection_id) as it:
+            it.count = verb(kit, connection_id)
 
     return run

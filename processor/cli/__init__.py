@@ -7,9 +7,11 @@ import click
 from processor.cli.connections import connections
 from processor.cli.contact import contact
 from processor.cli.demo import demo
-from processor.cli.events import events, replay
+from processor.cli.events import events
 from processor.cli.keys import keys
+from processor.cli.ops import ops_password
 from processor.cli.preview import preview
+from processor.cli.replays import replay
 from processor.cli.run import doctor, migrate, sandbox, up
 from processor.cli.sync import sync
 from processor.cli.webhooks import webhooks
@@ -40,5 +42,6 @@ for command in (
     events,
     replay,
     webhooks,
+    ops_password,
 ):
     main.add_command(command)

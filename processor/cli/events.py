@@ -1,15 +1,13 @@
-"""`bothways events` and `bothways replay`: what arrived, what became of it, and sending it round again."""
+"""`bothways events`: what arrived, and what became of it."""
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
 
-from processor import replay as replaying
 from processor import report
 from processor.cli.common import epilog, json_option, print_json, print_table, working_house
 from processor.domain.catalogue import words
@@ -51,6 +49,7 @@ def selectors(command: F) -> F:
         click.option("--until", type=Moment(), help="Received before this time."),
         click.option("--since", type=Moment(), help="Received at or after this time, e.g. 2h."),
         click.option("--type", "types", multiple=True, type=click.Choice([t.value for t in EventType])),
+        click.option("--code", "codes", multiple=True, help="A code of docs/failures.md."),
         click.option("--status", "statuses", multiple=True, type=statuses, help="May be given again."),
         click.argument("ids", nargs=-1),
     ):
@@ -58,25 +57,29 @@ def selectors(command: F) -> F:
     return command
 
 
-def _filter(
+def filter_of(
     ids: tuple[str, ...],
     statuses: tuple[str, ...],
     types: tuple[str, ...],
     since: datetime | None,
     until: datetime | None,
     connection: str | None,
+    codes: tuple[str, ...] = (),
 ) -> EventFilter:
+    """Return the filter that the options of `selectors` say. Raises NotFound for an id that is none."""
     return EventFilter(
         ids=tuple(event_id(name) for name in ids) or None,
         statuses=frozenset(EventStatus(s) for s in statuses) or None,
         types=frozenset(types) or None,
+        codes=frozenset(codes) or None,
         since=since,
         until=until,
         connection_id=connection,
     )
 
 
-def _plain(row: EventRow) -> dict[str, Any]:
+def plain(row: EventRow) -> dict[str, Any]:
+    """Return an event as a row of a table, or as JSON."""
     facts = {"reference": row.name, "detail": row.detail or "", "instance": row.instance or ""}
     why = (row.outcome or {}).get("why")
     happened = words(row.code, **facts).happened if row.code else said(why)
@@ -114,12 +117,12 @@ def _plain(row: EventRow) -> dict[str, Any]:
 def events(limit: int, as_json: bool, **chosen: Any) -> None:
     """List what arrived, newest first; or show the events with these IDS in full."""
     with working_house() as house:
-        wanted = _filter(**chosen)
+        wanted = filter_of(**chosen)
         if wanted.ids:
             shown = [_in_full(report.event(house.kit, event_name(number), None)) for number in wanted.ids]
             print_json(shown if as_json else shown[0] if len(shown) == 1 else shown)
             return
-        rows = [_plain(row) for row in report.events(house.kit, wanted, after=None, limit=limit).events]
+        rows = [plain(row) for row in report.events(house.kit, wanted, after=None, limit=limit).events]
     if as_json:
         print_json(rows)
     else:
@@ -132,57 +135,7 @@ def _in_full(found: report.EventReport) -> dict[str, Any]:
         for a in found.history
     ]
     return {
-        **_plain(found.row),
+        **plain(found.row),
         "delivery": (found.row.body or b"").decode("utf-8", "replace"),
         "attempts_made": attempts,
     }
-
-
-@click.command(
-    epilog=epilog(
-        "bothways replay --status dead --dry-run\n"
-        "bothways replay --status dead --yes\n"
-        "bothways replay evt_42 evt_43\n"
-        "bothways replay --status skipped --type upemail --since 2d --connection con_…"
-    )
-)
-@selectors
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@click.option("--yes", is_flag=True, help="Do it without asking.")
-@json_option
-def replay(dry_run: bool, yes: bool, as_json: bool, **chosen: Any) -> None:
-    """Send events round again: those with these IDS, or all that match.
-
-    It says first what it will do. Replaying is safe to repeat: every event looks at the member as it is
-    now, so what was carried out before changes nothing.
-    """
-    if not any(chosen.values()):
-        raise click.UsageError("Say which events: ids, or --status, --type, --since, --until, --connection.")
-    with working_house() as house:
-        planned = replaying.plan(house.kit, _filter(**chosen))
-        told = {
-            "would_replay": planned.count,
-            "by_status": dict(planned.by_status),
-            "not_now": planned.not_now,
-            "sample": [_plain(row) for row in planned.sample],
-        }
-        if not as_json:
-            _tell(planned)
-        if planned.count and not dry_run and not yes and not as_json:
-            yes = click.confirm("Send them round again?")
-        done = None
-        if planned.count and yes and not dry_run:
-            done = replaying.run(house.kit, planned, who=f"cli:{getpass.getuser()}").count
-    if as_json:
-        print_json({**told, "replayed": done})
-    elif done is not None:
-        click.echo(f"{done} events are on their way again.")
-
-
-def _tell(planned: replaying.ReplayPlan) -> None:
-    kinds = ", ".join(f"{count} {status}" for status, count in sorted(planned.by_status.items()))
-    click.echo(f"{planned.count} events would be sent round again" + (f" ({kinds})." if kinds else "."))
-    if planned.not_now:
-        click.echo(f"{planned.not_now} more match, but wait or are being worked on already.")
-    if planned.sample:
-        print_table([_plain(row) for row in planned.sample], COLUMNS, "")

@@ -10,27 +10,35 @@ from __future__ import annotations
 
 from processor.report.connections import (
     ConnectionReport,
+    ConnectionsPage,
     all_connections,
     connection,
     connections_of,
+    connections_page,
     receipts_of,
     row_of,
 )
 from processor.report.events import EventPage, EventReport, event, events
 from processor.report.members import MemberReport, MembersPage, members
+from processor.report.overview import Overview, Still, overview
 
 __all__ = [
     "ConnectionReport",
+    "ConnectionsPage",
     "EventPage",
     "EventReport",
     "MemberReport",
     "MembersPage",
+    "Overview",
+    "Still",
     "all_connections",
     "connection",
     "connections_of",
+    "connections_page",
     "event",
     "events",
     "members",
+    "overview",
     "receipts_of",
     "row_of",
 ]

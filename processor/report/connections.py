@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,6 +48,8 @@ class ConnectionReport:
     problem: Words | None
     progress: Progress | None = None
     """How far the first sync is, while one runs or rests."""
+    held_code: str | None = None
+    """The catalogue's code of what puts off the change that has waited longest, where something does."""
     notice: Notice | None = None
     """What was last mended of our webhook."""
 
@@ -61,7 +63,7 @@ def row_of(kit: Kit, connection_id: str, account_id: str | None) -> ConnectionRo
 def connection(kit: Kit, connection_id: str, account_id: str | None) -> ConnectionReport:
     """Return how one connection stands. Raises NotFound, also for another account's."""
     with kit.store.read() as c:
-        return _report(c, owned(c, connection_id, account_id), kit.now())
+        return report_of(c, owned(c, connection_id, account_id), kit.now())
 
 
 def connections_of(kit: Kit, account_id: str) -> list[ConnectionReport]:
@@ -69,14 +71,30 @@ def connections_of(kit: Kit, account_id: str) -> list[ConnectionReport]:
     is not known."""
     now = kit.now()
     with kit.store.read() as c:
-        return [_report(c, row, now) for row in connections.for_account(c, account_id)]
+        return [report_of(c, row, now) for row in connections.for_account(c, account_id)]
 
 
 def all_connections(kit: Kit) -> list[ConnectionReport]:
     """Return every account's connections that were not removed. Raises StoreDown."""
     with kit.store.read() as c:
         rows = [row for row in connections.all(c) if row.state != ConnectionState.REMOVED]
-        return [_report(c, row, kit.now()) for row in rows]
+        return [report_of(c, row, kit.now()) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsPage:
+    """Connections by id. `cursor` leads on; None when there are no more."""
+
+    connections: Sequence[ConnectionReport]
+    cursor: str | None
+
+
+def connections_page(kit: Kit, *, after: str | None, limit: int = 50) -> ConnectionsPage:
+    """Return one page of every account's connections that were not removed. Raises StoreDown."""
+    with kit.store.read() as c:
+        rows = connections.page(c, after, limit + 1)
+        found = [report_of(c, row, kit.now()) for row in rows[:limit]]
+    return ConnectionsPage(found, rows[limit - 1].id if len(rows) > limit else None)
 
 
 def owned(c: Connection, connection_id: str, account_id: str | None) -> ConnectionRow:
@@ -87,7 +105,8 @@ def owned(c: Connection, connection_id: str, account_id: str | None) -> Connecti
     return row
 
 
-def _report(c: Connection, row: ConnectionRow, now: datetime) -> ConnectionReport:
+def report_of(c: Connection, row: ConnectionRow, now: datetime) -> ConnectionReport:
+    """Return how a connection stands, in the caller's transaction."""
     of_members = members.counts(c, row.id)
     of_events = inbox.counts(c, row.id)
     oldest = inbox.find(c, EventFilter(connection_id=row.id, statuses=UNSETTLED), limit=1, newest_first=False)
@@ -123,6 +142,7 @@ def _report(c: Connection, row: ConnectionRow, now: datetime) -> ConnectionRepor
         problem_code=row.problem_code,
         problem=because if row.problem_code else None,
         progress=progress,
+        held_code=code,
         notice=_notice(c, row),
     )
 

@@ -9,9 +9,11 @@ from processor.domain.catalogue import Retry, Words, entry, words
 from processor.domain.event import EventStatus
 from processor.errors import Invalid, NotFound
 from processor.kit import Kit
-from processor.store import connections, inbox
+from processor.store import calls, connections, inbox
+from processor.store.calls import CallRow
 from processor.store.inbox import AttemptRow, EventFilter, EventRow
 
+MOST_CALLS = 100
 GAVE_UP = (
     "It was tried several times, and is not tried again by itself. The next full check looks at the contact "
     "anyway; to have it done now, replay it."
@@ -63,6 +65,15 @@ def event(kit: Kit, name: str, account_id: str | None) -> EventReport:
     said = words(row.code, **facts)
     gave_up = row.status is EventStatus.DEAD and entry(row.code).retry is Retry.BY_ITSELF
     return EventReport(row, history, replace(said, todo=GAVE_UP) if gave_up else said)
+
+
+def calls_for(kit: Kit, row: EventRow) -> list[CallRow]:
+    """Return the calls that were made when the event was last worked on, oldest first: those of its batch, as
+    long as they are kept. Raises StoreDown."""
+    if row.work is None:
+        return []
+    with kit.store.read() as c:
+        return calls.of_work(c, row.work, MOST_CALLS)
 
 
 def _after(cursor: str | None) -> int | None:

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from processor.store import tables_ops as tables_ops  # so that one set of tables knows all of them
 from processor.store.engine import Store, open_store
 
 __all__ = ["Connection", "Store", "open_store"]

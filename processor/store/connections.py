@@ -162,6 +162,12 @@ def all(c: Connection) -> list[ConnectionRow]:
     return _listed(c, select(connections))
 
 
+def page(c: Connection, after_id: str | None, limit: int) -> list[ConnectionRow]:
+    """Return up to `limit` connections that were not removed, by id, behind this one."""
+    query = select(connections).where(connections.c.state != "removed", connections.c.id > (after_id or ""))
+    return [_connection(row) for row in c.execute(query.order_by(connections.c.id).limit(limit))]
+
+
 def live(c: Connection) -> list[ConnectionRow]:
     """Return the connections that may work, oldest first."""
     return _listed(c, select(connections).where(connections.c.state.not_in((*RESTING, *ENDED))))

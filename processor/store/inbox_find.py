@@ -34,7 +34,7 @@ def find(
 
     For the next page give the last id of this one as `after_id`; it works in both directions.
     """
-    query = select(*_LISTED).where(*_conditions(wanted)).limit(limit)
+    query = select(*_LISTED).where(*conditions(wanted)).limit(limit)
     if after_id is not None:
         query = query.where(events.c.id < after_id if newest_first else events.c.id > after_id)
     order = events.c.id.desc() if newest_first else events.c.id.asc()
@@ -43,7 +43,7 @@ def find(
 
 def count(c: Connection, wanted: EventFilter) -> int:
     """Return how many events there are of this kind."""
-    return c.execute(select(func.count()).select_from(events).where(*_conditions(wanted))).scalar_one()
+    return c.execute(select(func.count()).select_from(events).where(*conditions(wanted))).scalar_one()
 
 
 def counts(c: Connection, connection_id: str | None = None) -> dict[EventStatus, int]:
@@ -84,16 +84,26 @@ def oldest_due(c: Connection, now: datetime) -> datetime | None:
 
 
 def requeue(
-    c: Connection, wanted: EventFilter, *, now: datetime, who: str, limit: int
+    c: Connection,
+    wanted: EventFilter,
+    *,
+    now: datetime,
+    who: str,
+    limit: int,
+    after_id: int = 0,
+    last_id: int | None = None,
+    replay_id: str | None = None,
 ) -> list[tuple[int, str]]:
     """Send up to `limit` events round again, oldest first; return (event id, connection id) of each.
 
     Only events that the table of transitions lets a person replay are taken: what is being worked on, or
-    has not been looked at yet, is left alone. Each gets a line of history that says who did it and when.
+    has not been looked at yet, is left alone. Each gets a line of history that says who did it and when. For
+    the next ones give the last one's number as `after_id`; none above `last_id` is taken.
     """
+    within = [events.c.id > after_id, *([] if last_id is None else [events.c.id <= last_id])]
     rows = c.execute(
         select(events.c.id, events.c.connection_id)
-        .where(*_conditions(wanted), events.c.status.in_(REPLAYABLE))
+        .where(*conditions(wanted), events.c.status.in_(REPLAYABLE), *within)
         .order_by(events.c.id)
         .limit(limit)
         .with_for_update()
@@ -102,13 +112,21 @@ def requeue(
         return []
     for piece in pieces(row.id for row in rows):
         c.execute(update(events).where(events.c.id.in_(piece)).values(_as_new(now)))
-    line = {"n": 0, "at": now, "worker": who, "outcome": AttemptOutcome.REPLAYED}
+    line = {
+        "n": 0,
+        "at": now,
+        "worker": who,
+        "outcome": AttemptOutcome.REPLAYED,
+        "replay_id": replay_id,
+    }
     c.execute(insert(attempts), [{"event_id": row.id, **line} for row in rows])
     return [(row.id, row.connection_id) for row in rows]
 
 
 def _as_new(now: datetime) -> dict[str, Any]:
-    verdict = dict.fromkeys(("code", "detail", "instance", "outcome", "settled_at", "claim", "claimed_by"))
+    verdict = dict.fromkeys(
+        ("code", "detail", "instance", "outcome", "settled_at", "work", "claim", "claimed_by")
+    )
     return {"status": EventStatus.RECEIVED, "due_at": now, "attempts": 0, "crashes": 0, **verdict}
 
 
@@ -116,7 +134,8 @@ def _event(row: Row[*tuple[Any, ...]]) -> EventRow:
     return EventRow(**{**row._mapping, "status": EventStatus(row.status)})
 
 
-def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
+def conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
+    """Return what a filter means, for questions about `events`."""
     chosen: list[ColumnElement[bool]] = []
     for column, values in (
         (events.c.id, wanted.ids),

@@ -57,7 +57,8 @@ class ClaimedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a claimed event. `due_at` is when it is tried again, for `retrying` only."""
+    """What became of a claimed event. `due_at` is when it is tried again, for `retrying` only; `work` is the
+    name under which the calls that were made for it are kept."""
 
     id: int
     claim: str
@@ -70,6 +71,7 @@ class Settled:
     instance: str | None = None
     outcome: Mapping[str, Any] | None = None
     due_at: datetime | None = None
+    work: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class EventRow:
     outcome: Mapping[str, Any] | None
     settled_at: datetime | None
     redeliveries: int
+    work: str | None = None
+    """The piece of work that settled it last: its calls are kept under this name, for a while."""
     body: bytes | None = field(default=None, repr=False)
 
     @property
@@ -116,6 +120,7 @@ class AttemptRow:
     code: str | None
     detail: str | None
     instance: str | None
+    replay_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ _SETTLE = (
                 "outcome",
                 "due_at",
                 "settled_at",
+                "work",
             )
         }
         # It went through an attempt without taking its process down: no longer a suspect.
@@ -99,6 +100,7 @@ def _values(outcome: Settled, now: datetime) -> dict[str, Any]:
         "new_outcome": outcome.outcome,
         "new_due_at": None if ends else outcome.due_at or now,
         "new_settled_at": now if ends else None,
+        "new_work": outcome.work,
     }
 
 

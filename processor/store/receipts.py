@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from processor.store import calls
 from processor.store.runs import RunKind
 from processor.store.tables import batches, connections, events, hooks, oauth_states, receipts, runs
 
@@ -86,6 +87,7 @@ def forget_connection(c: Connection, connection_id: str) -> None:
     """Delete the connection with its token and settings, its members, runs, batches and deliveries; of its
     hooks only a hash stays, so that whoever still calls them is answered 410. Safe to repeat."""
     c.execute(delete(events).where(events.c.connection_id == connection_id))  # attempts go with them
+    calls.forget_connection(c, connection_id)
     c.execute(delete(oauth_states).where(oauth_states.c.connection_id == connection_id))
     c.execute(
         delete(connections).where(connections.c.id == connection_id)

@@ -200,8 +200,11 @@ events = Table(
     Column("outcome", Json),
     Column("settled_at", Moment),
     _count("redeliveries"),
+    # The work that settled it, under which its calls are kept (`tables_ops.calls`).
+    Column("work", Text),
     *_due("events"),
     Index("ix_events_connection", "connection_id", "id"),
+    _partial("ix_events_subject", "connection_id", "subject", "id", where="subject IS NOT NULL"),
     Index("ix_events_status", "status", "id"),
     sqlite_autoincrement=True,
 )
@@ -218,6 +221,9 @@ attempts = Table(
     Column("code", Text),
     Column("detail", Words),
     Column("instance", Words),
+    # The replay that sent it round again, so that what became of those can be counted.
+    Column("replay_id", Text),
+    _partial("ix_attempts_replay_id", "replay_id", where="replay_id IS NOT NULL"),
     sqlite_autoincrement=True,
 )
 

@@ -10,7 +10,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from processor.attempt import write_down
 from processor.doorkeeper import Doorkeeper
+from processor.errors import StoreDown
 from processor.kit import Kit
 from processor.receive import Receiver
 from processor.web import problem, webhooks
@@ -21,6 +23,8 @@ from processor.web.health import Health
 from processor.web.webhooks import Webhooks
 
 CLOSING_SECONDS = 1.0
+NOTING_SECONDS = 10.0
+"""How often the calls of this process are written down: what pages ask of Mailchimp. Workers have a clock."""
 
 
 def build(kit: Kit, *, routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -43,9 +47,11 @@ def build(kit: Kit, *, routes: Sequence[BaseRoute] = ()) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
         tell_of_the_end(kit.stopping)
         receiver.start()
+        noting = asyncio.create_task(_write_calls_down(kit))
         try:
             yield
         finally:
+            noting.cancel()
             await receiver.stop()
             with suppress(TimeoutError):  # a database that hangs: the process ends without it
                 closing = (asyncio.to_thread(part.close) for part in (doorkeeper, health))
@@ -66,3 +72,10 @@ def build(kit: Kit, *, routes: Sequence[BaseRoute] = ()) -> Starlette:
     app.state.kit = kit
     app.state.receiver = receiver
     return app
+
+
+async def _write_calls_down(kit: Kit) -> None:
+    while True:
+        await asyncio.sleep(NOTING_SECONDS)
+        with suppress(StoreDown):  # the next time
+            await asyncio.to_thread(write_down, kit)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -13,15 +14,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from processor import broker
+from processor.attempt import write_down
 from processor.errors import BothwaysError
 from processor.kit import Kit
 from processor.receive import Receiver
+from processor.report.overview import oldest_due
+from processor.store import liveness
 from processor.store.migrate import pending
-from processor.web import metrics
+from processor.web import metrics, metrics_of_work
+from processor.web.metrics import Metric
 
 OK = "ok"
 SPARE = frozenset({"redis"})
 """Parts without which deliveries are still taken and carried out."""
+FRESH = timedelta(seconds=10)
 WAIT_SECONDS = 3.0
 """Kubernetes' default for a probe is 1 s and load balancers' 5 s: better a clear no than none."""
 
@@ -37,6 +43,7 @@ class Health:
         self._threads = ThreadPoolExecutor(4, "health")
         self._asking: dict[str, Future[Any]] = {}
         self._is_migrated = False
+        self._numbers: tuple[datetime, list[Metric]] | None = None
         self._parts: dict[str, Callable[[], str]] = {
             "database": self._database,
             "migrations": self._migrations,
@@ -76,18 +83,49 @@ class Health:
         parts = dict(zip(self._parts, answers, strict=True))
         bad = {name for name, said in parts.items() if said != OK}
         status = "not ready" if bad - SPARE else "degraded" if bad else OK
-        return _json({"status": status, "parts": parts}, 503 if bad - SPARE else 200)
+        told = {"status": status, "parts": parts, **await self._work()}
+        return _json(told, 503 if bad - SPARE else 200)
+
+    async def _work(self) -> dict[str, Any]:
+        """Whether anybody carries out what is taken here; for people, not for routers: it is no reason to
+        turn deliveries away."""
+        found = await self._ask("work", self._workers)
+        return found if isinstance(found, dict) else {}
 
     async def numbers(self, request: Request) -> Response:  # noqa: ARG002
         """Prometheus' text. Without the database the numbers of this process remain."""
         found = await self._ask("numbers", lambda: metrics.of_inbox(self._kit.store, self._kit.now()))
         from_inbox = found if isinstance(found, list) else []
+        work = await self._ask("work numbers", self._numbers_of_work)
         shown = [
             metrics.of_database(isinstance(found, list)),
             *from_inbox,
+            *(work if isinstance(work, list) else []),
+            *(await self._of_redis()),
             *metrics.of_receiver(self._receiver.tally),
         ]
         return Response(metrics.exposition(shown), media_type=metrics.MEDIA_TYPE)
+
+    async def _of_redis(self) -> list[Metric]:
+        if not self._kit.settings.redis_url:
+            return []
+        waiting = await self._ask("pokes", lambda: broker.pokes_waiting(self._redis))
+        return metrics_of_work.of_redis(waiting if isinstance(waiting, int) else None)
+
+    def _numbers_of_work(self) -> list[Metric]:
+        """Counting everybody's members costs something: what was read lately will do."""
+        now = self._kit.now()
+        if self._numbers is None or not timedelta(0) <= now - self._numbers[0] < FRESH:
+            write_down(self._kit)
+            self._numbers = now, metrics_of_work.of_work(self._kit.store, now)
+        return self._numbers[1]
+
+    def _workers(self) -> dict[str, Any]:
+        now = self._kit.now()
+        with self._kit.store.read() as c:
+            alive, oldest = liveness.alive(c, now), oldest_due(c, now)
+        age_seconds = round(max(0.0, (now - oldest).total_seconds()), 1) if oldest else 0.0
+        return {"workers_alive": len(alive), "oldest_waiting_seconds": age_seconds}
 
     async def _ask(self, name: str, question: Callable[[], Any]) -> Any:
         """Return the answer, or a text that says why there is none."""

@@ -8,6 +8,7 @@ and 410, for 75 minutes (facts.md 1.7), so 410 is only for hooks that were remov
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +16,7 @@ from enum import StrEnum
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from processor import spans
 from processor.domain.event import Delivery
 from processor.doorkeeper import Doorkeeper, KnownHook
 from processor.errors import BothwaysError, StoreDown
@@ -158,10 +160,14 @@ class Webhooks:
             _check_signature(hook, signature, body, now)
         _check_form(content_type, body)
         delivery = Delivery(hook.connection_id, body, content_type, now, signed=bool(hook.secrets))
+        began = time.perf_counter()
         try:
             await self._receiver.take(delivery)
         except (StoreDown, Overloaded, ShuttingDown) as error:
             raise _Refused(_NOT_KEPT[type(error)]) from None
+        if spans.is_on():
+            seconds = time.perf_counter() - began
+            spans.delivered(delivery.key, seconds, {"connection": hook.connection_id, "bytes": len(body)})
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Return the body. `deadlines` watches the time it takes."""

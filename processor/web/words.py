@@ -42,4 +42,10 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-FILTERS: Mapping[str, Callable[..., Any]] = {"number": number, "count": count, "ago": ago, "shown": shown}
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "number": number,
+    "count": count,
+    "ago": ago,
+    "shown": shown,
+    "length_of": duration,
+}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from processor import endpoints
-from processor.store import keys
+from processor.store import keys, replays
 from processor.web.api.operation import Operation
 from processor.web.api.table import OPERATIONS
 from tests.web.house import ACME, BIRCH, Api, keep, make_connection
@@ -44,7 +44,7 @@ def call(api: Api, operation: Operation, path: str, key: str) -> Any:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda o: o.name)
 def test_without_a_key_nothing_is_answered(api: Api, operation: Operation) -> None:
     """No key, an unknown one, another scheme: 401, with what to send, before anything is looked at."""
-    parts = {"connection": "con_x", "event": "evt_1", "audience": "a", "erasure": "ers_x"}
+    parts = {"connection": "con_x", "event": "evt_1", "audience": "a", "erasure": "ers_x", "replay": "rpl_x"}
     parts |= {"endpoint": "end_x", "notice": "ntc_x"}
     path = address(operation, account=ACME, id="jo", **parts)
     for header in ("", "Bearer", "Bearer bw_unknown", "Basic am86eA==", f"Bearer {'x' * 5000}", "Bearer é"):
@@ -69,12 +69,14 @@ def test_a_tenant_finds_nothing_of_another(api: Api, operation: Operation) -> No
     there = {"connection": connection, "event": event, "audience": "a", "erasure": erasure}
     there |= {"endpoint": endpoint.id, "notice": notice}
     before.append(endpoints.get(api.kit, endpoint.id, ACME))
+    there["replay"] = begun_replay(api)
     path = address(operation, account=ACME, id="jo", **there)
     answer = call(api, operation, path, api.birch_key)
     if "{" in operation.path:
         assert answer.status_code == 404
         none = {"connection": "con_none", "event": "evt_99999", "audience": "a", "erasure": "ers_none"}
         none |= {"endpoint": "end_none", "notice": "ntc_none"}
+        none["replay"] = "rpl_none"
         nowhere = address(operation, account="nobody", id="jo", **none)
         unknown = call(api, operation, nowhere, api.birch_key)
         assert unknown.status_code == 404
@@ -88,6 +90,22 @@ def test_a_tenant_finds_nothing_of_another(api: Api, operation: Operation) -> No
     assert "maple-street" not in answer.text
     after = [*everything(api, connection, event), endpoints.get(api.kit, endpoint.id, ACME)]
     assert after == before
+
+
+def begun_replay(api: Api) -> str:
+    """A replay of the account's that goes on."""
+    with api.house.store.write() as c:
+        return replays.begin(
+            c,
+            replays.ReplayKind.EVENTS,
+            {"statuses": ["dead"]},
+            account_id=ACME,
+            per_minute=60,
+            total=1,
+            last_id=1,
+            asked_by="test",
+            now=api.kit.now(),
+        ).id
 
 
 def everything(api: Api, connection: str, event: str) -> list[Any]:

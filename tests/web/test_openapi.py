@@ -128,6 +128,10 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("get", "/v1/events/{event}", {}),
         ("post", "/v1/replays", {"json": {"ids": [event]}}),
         ("post", "/v1/replays", {"json": {}}),
+        ("post", "/v1/replays", {"json": {"kind": "members", "connection": connection, "dry_run": True}}),
+        ("get", "/v1/replays", {}),
+        ("get", "/v1/replays/{replay}", {}),
+        ("post", "/v1/replays/{replay}/cancel", {}),
         ("delete", "/v1/connections/{connection}", {}),
         ("get", "/v1/accounts/{account}/receipts", {}),
         ("post", "/v1/accounts/{account}/contacts/{id}/erase", {}),
@@ -135,7 +139,7 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         *OUTGOING,
     ]
     parts = {"account": ACME, "id": "jo", "connection": connection, "event": event}
-    parts |= {"audience": "a", "erasure": "era_x"}
+    parts |= {"audience": "a", "erasure": "era_x", "replay": "rpl_x"}
     endpoint, _ = endpoints.create(api.kit, ACME, "https://hooks.maple-street.test/in")
     parts |= {"endpoint": endpoint.id, "notice": endpoints.test(api.kit, endpoint.id, ACME).ref}
     for method, path, sent in calls:

@@ -71,7 +71,7 @@ def test_one_that_is_refused_stops_itself_only(many: World) -> None:
     contacts.put_many(many.kit, ACCOUNT, patches)
     until(lambda: idle(many) and are(many, MemberState.FAILING, "7"))
     failing = told(many)["7"]
-    assert (failing.reason, failing.detail) == ("field_value", "CITY: Please enter a number")
+    assert (failing.reason, failing.detail) == ("field_value", "Please enter a number")
     found = many.control.members(many.audience).values()
     assert {m["merge_fields"]["FNAME"] for m in found} == {"Jo"}
     assert len(told(many, MemberState.IN_SYNC)) == MANY - 1
@@ -195,6 +195,6 @@ def test_uninstalling_ends_a_batch_under_way(many: World) -> None:
     change_all(many, fields={"first_name": "Joanna"})
     until(lambda: under_way(many))
     uninstall(many.kit, many.connection_id)
-    until(lambda: many.state() == "removed")
-    assert under_way(many) == 0
-    assert many.control.calls()["DELETE /batches/{batch_id}"] == 1
+    until(lambda: many.control.calls().get("DELETE /batches/{batch_id}"))
+    until(lambda: not many.control.audience_info(many.audience)["webhooks"])
+    until(lambda: under_way(many) == 0)

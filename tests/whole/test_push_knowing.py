@@ -200,7 +200,7 @@ def test_a_value_that_does_not_fit_holds_back_nothing_but_itself(deaf: World) ->
     until(lambda: are(deaf, MemberState.FAILING, "1"))
     assert deaf.member(address(1))["merge_fields"]["FNAME"] == "Jo"
     failing = told(deaf)["1"]
-    assert (failing.reason, failing.detail) == ("field_value", "CITY: Please enter a number")
+    assert (failing.reason, failing.detail) == ("field_value", "Please enter a number")
     deaf.put("1", fields={"first_name": "Joanna"})
     until(lambda: deaf.member(address(1))["merge_fields"]["FNAME"] == "Joanna")
     until(lambda: are(deaf, MemberState.FAILING, "1"))

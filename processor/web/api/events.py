@@ -1,18 +1,15 @@
-"""`/v1/events` and `/v1/replays`: what arrived, what became of it, and sending it round again."""
+"""`/v1/events`: what arrived, and what became of it."""
 
 from __future__ import annotations
 
-from processor import replay, report
+from processor import report
 from processor.web.api.operation import Call, Nothing, Operation, Reply
 from processor.web.models.event import (
     EventDetailAnswer,
     EventsAnswer,
     EventsAsked,
-    ReplayAnswer,
-    ReplayAsked,
     event_answer,
     event_detail_answer,
-    replay_answer,
 )
 
 
@@ -30,16 +27,6 @@ def find(call: Call[EventsAsked, None]) -> Reply:
 def get(call: Call[Nothing, None]) -> Reply:
     """Tell all that is known of one event."""
     return Reply(event_detail_answer(report.event(call.kit, call.path["event"], call.caller.account_id)))
-
-
-def send_again(call: Call[Nothing, ReplayAsked]) -> Reply:
-    """Send events round again, or say what that would do."""
-    asked, account_id = call.body, call.caller.account_id
-    if asked.connection is not None:
-        report.row_of(call.kit, asked.connection, account_id)
-    plan = replay.plan(call.kit, asked.filter(account_id))
-    done = None if asked.dry_run else replay.run(call.kit, plan, who=call.caller.name)
-    return Reply(replay_answer(plan, done))
 
 
 OPERATIONS = (
@@ -61,16 +48,5 @@ OPERATIONS = (
         handler=get,
         answers={200: EventDetailAnswer},
         description="With its body as it arrived, its history, and what its failure means.",
-    ),
-    Operation(
-        "POST",
-        "/v1/replays",
-        "replayEvents",
-        "Send events round again",
-        handler=send_again,
-        body=ReplayAsked,
-        answers={200: ReplayAnswer},
-        refusals=(404,),
-        description="Events that wait or are worked on are left alone. Safe to repeat.",
     ),
 )

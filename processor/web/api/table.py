@@ -12,6 +12,7 @@ from processor.web.api import (
     outgoing,
     portal,
     preview,
+    replays,
     sync,
 )
 from processor.web.api.operation import Operation
@@ -27,4 +28,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *members.OPERATIONS,
     *events.OPERATIONS,
     *outgoing.OPERATIONS,
+    *replays.OPERATIONS,
 )

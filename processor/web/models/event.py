@@ -1,4 +1,4 @@
-"""Events, and sending them round again."""
+"""Events and their history."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from processor.domain.event import EventStatus
-from processor.errors import Invalid, NotFound
-from processor.replay import Replayed, ReplayPlan
 from processor.report import EventReport
-from processor.store.inbox import AttemptOutcome, EventFilter, EventRow, event_id
-from processor.web.models.kinds import Answer, Asked, AskedInAddress, Moment, Word
-
-MOST_IDS = 1000
+from processor.store.inbox import AttemptOutcome, EventFilter, EventRow
+from processor.web.models.kinds import Answer, AskedInAddress, Moment, Word
 
 
 class EventsAsked(AskedInAddress):
@@ -40,30 +36,6 @@ class EventsAsked(AskedInAddress):
             until=self.until,
             connection_id=self.connection,
             account_id=account_id or self.account,
-        )
-
-
-class ReplayAsked(Asked):
-    """Which events to send round again; all conditions hold at once, and at least one is needed."""
-
-    ids: Annotated[list[Word], Field(min_length=1, max_length=MOST_IDS)] | None = None
-    status: EventStatus | None = Field(None, strict=False)
-    type: Word | None = None
-    since: Moment | None = None
-    until: Moment | None = None
-    connection: Word | None = None
-    dry_run: bool = Field(False, description="Only say what would be done.")
-
-    def filter(self, account_id: str | None) -> EventFilter:
-        """Return the conditions, inside the account's fence. Raises Invalid for an id that is none."""
-        return EventFilter(
-            ids=tuple(_id(n, name) for n, name in enumerate(self.ids)) if self.ids else None,
-            statuses=frozenset({self.status}) if self.status else None,
-            types=frozenset({self.type}) if self.type else None,
-            since=self.since,
-            until=self.until,
-            connection_id=self.connection,
-            account_id=account_id,
         )
 
 
@@ -104,6 +76,7 @@ class AttemptAnswer(Answer):
     outcome: AttemptOutcome
     code: str | None
     detail: str | None
+    replay: str | None = Field(description="The replay by which it was sent round again.")
 
 
 class WordsAnswer(Answer):
@@ -123,24 +96,6 @@ class EventDetailAnswer(EventAnswer):
     instance: str | None = Field(description="Mailchimp's number for its answer: their support asks for it.")
     words: WordsAnswer | None
     history: list[AttemptAnswer] = Field(description="Oldest first. One that succeeded at once has none.")
-
-
-class ReplayAnswer(Answer):
-    """What a replay would do, and did."""
-
-    count: int = Field(description="Events that can be sent round again.")
-    by_status: dict[EventStatus, int]
-    not_now: int = Field(description="Events that were asked for, and wait or are worked on already.")
-    sample: list[EventAnswer]
-    dry_run: bool
-    sent: int = Field(description="Events that were sent round again; 0 for a dry run.")
-
-
-def _id(position: int, name: str) -> int:
-    try:
-        return event_id(name)
-    except NotFound:
-        raise Invalid("This is no event's id; they look like evt_42.", f"ids.{position}") from None
 
 
 def _facts(row: EventRow) -> dict[str, Any]:
@@ -179,20 +134,14 @@ def event_detail_answer(report: EventReport) -> EventDetailAnswer:
         words=WordsAnswer(title=said.title, happened=said.happened, todo=said.todo) if said else None,
         history=[
             AttemptAnswer(
-                n=line.n, at=line.at, by=line.worker, outcome=line.outcome, code=line.code, detail=line.detail
+                n=line.n,
+                at=line.at,
+                by=line.worker,
+                outcome=line.outcome,
+                code=line.code,
+                detail=line.detail,
+                replay=line.replay_id,
             )
             for line in report.history
         ],
-    )
-
-
-def replay_answer(plan: ReplayPlan, done: Replayed | None) -> ReplayAnswer:
-    """Return the plan, and what was sent where it was carried out."""
-    return ReplayAnswer(
-        count=plan.count,
-        by_status={EventStatus(status): number for status, number in plan.by_status.items()},
-        not_now=plan.not_now,
-        sample=[event_answer(row) for row in plan.sample],
-        dry_run=done is None,
-        sent=done.count if done else 0,
     )

@@ -1,0 +1,45 @@
+"""A webhook, its job and its calls are one trace, where OpenTelemetry is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.whole.world import World, until
+
+sdk: Any = pytest.importorskip("opentelemetry.sdk.trace")
+JO = "jo@maple-street.test"
+
+
+@pytest.fixture(scope="module")
+def told() -> Any:
+    """The spans that ended, while somebody listens."""
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    kept = InMemorySpanExporter()
+    provider = sdk.TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    trace.set_tracer_provider(provider)
+    return kept
+
+
+def test_webhook_job_and_calls_are_one_trace(told: Any, acme: World) -> None:
+    """Without anything travelling with the event; and nobody's address is in it."""
+    told.clear()
+    acme.control.subscribe(acme.audience, JO, merge_fields={"FNAME": "Jo"})
+    until(lambda: acme.contact(JO))
+
+    def by_name() -> dict[str, Any] | None:
+        spans = {span.name: span for span in told.get_finished_spans()}
+        return spans if "process events" in spans and "webhook" in spans else None
+
+    spans = until(by_name)
+    webhook, job = spans["webhook"], spans["process events"]
+    call = spans["GET /lists/{list_id}/members/{member_id}"]
+    assert webhook.context.trace_id == job.context.trace_id == call.context.trace_id
+    assert call.parent.span_id == job.context.span_id
+    assert call.attributes["http.response.status_code"] == 200
+    assert "maple-street" not in "".join(span.to_json() for span in told.get_finished_spans())
