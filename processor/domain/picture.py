@@ -1,7 +1,7 @@
 """What a picture is, read from its first bytes: its kind and its dimensions, whatever its name says.
 
-Nothing is decompressed, so a small file that claims a huge picture (a "zip bomb") costs nothing and is refused
-by its claim. Pure.
+Nothing is decompressed, so a small file that claims a huge picture (a "zip bomb") costs nothing and is
+refused by its claim. Pure.
 """
 
 from __future__ import annotations
