@@ -19,6 +19,7 @@ from processor.log import say
 from processor.mailchimp.client import Mailchimp
 from processor.mailchimp.limits import LocalSlots, RedisSlots, Slots
 from processor.mailchimp.transport import Call, Timeouts, open_http
+from processor.outside import Outside
 from processor.seals import token_bind
 from processor.store import open_store
 from processor.store.connections import ConnectionRow
@@ -71,6 +72,7 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
         sealer=sealer,
         bell=bell,
         mailchimp=_mailchimp(settings, sealer, http, slots),
+        outside=Outside(allow_private=settings.allow_private_targets),
         now=now,
     )
     return House(kit, broker, http, client)

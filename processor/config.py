@@ -67,6 +67,9 @@ class Settings(BaseSettings):
         8, ge=1, le=9, description="Calls at once per Mailchimp account, over all processes (Mailchimp: 10)."
     )
     mailchimp_timeout_seconds: float = Field(30.0, gt=0, description="Time-out of one call to Mailchimp.")
+    allow_private_targets: bool = Field(
+        False, description="Whether webhooks and photos may lead into private networks, also by plain http."
+    )
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest webhook body that is accepted.")
     body_timeout_seconds: float = Field(10.0, gt=0, description="Time a sender has for its body.")
     lease_seconds: float = Field(300.0, gt=0, description="After this a silent worker's work is taken over.")

@@ -10,6 +10,7 @@
     ├── Unfit                   a picture is not taken: too large, no picture, from where nobody may fetch
     ├── StoreDown               the database does not answer
     ├── StorageDown             the place where pictures are kept does not answer, or is full
+    ├── Unreached               an address that somebody gave us may not be called, or did not answer
     └── MailchimpError          Mailchimp refused, or could not be reached; carries a catalogue code
         ├── Reconnect           401: the token is dead, stop and ask the customer
         ├── Gone                404: the resource is not there (any more)
@@ -21,6 +22,8 @@ again and the words for people are kept. A test holds that each leaf has an entr
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class BothwaysError(Exception):
@@ -92,6 +95,35 @@ class StorageDown(BothwaysError):
     """The place where pictures are kept does not answer, or is full; nothing was kept."""
 
     code = "photo_storage"
+
+
+class Unreached(BothwaysError):
+    """An address that somebody gave us may not be called, or did not answer. `reason` is one word for it;
+    `REASONS` has the sentences."""
+
+    code = "unreached"
+    REASONS: Mapping[str, str] = {
+        "not_an_address": "it is not the address of a web server",
+        "not_https": "it does not begin with https://",
+        "has_password": "it has a user name or password in it",
+        "not_outside": "it leads into a private network",
+        "name_not_found": "its name is not known",
+        "connect": "nothing answers there",
+        "tls": "its certificate is not valid for it",
+        "timeout": "it did not answer in time",
+        "cut_off": "it broke off",
+        "not_http": "what it answers is not HTTP",
+        "too_large": "it answers with more than is taken",
+    }
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(self.REASONS[reason])
+
+    @property
+    def may_not_be_called(self) -> bool:
+        """Whether it was refused by us, rather than by the network."""
+        return self.reason in {"not_an_address", "not_https", "has_password", "not_outside"}
 
 
 class MailchimpError(BothwaysError):

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from processor.broker import Bell
 from processor.config import Settings
 from processor.mailchimp.client import Mailchimp
+from processor.outside import Outside
 from processor.store.connections import ConnectionRow
 from processor.store.engine import Store
 from processor.store.sealing import Sealer
@@ -45,6 +46,8 @@ class Kit:
     sealer: Sealer
     bell: Bell
     mailchimp: Callable[[ConnectionRow], Mailchimp]
+    outside: Outside = field(default_factory=Outside)
+    """A way to addresses that a platform gave us."""
     now: Callable[[], datetime] = utc_now
     chance: Callable[[], float] = random.random
     """Between 0 and 1: spreads retries."""

@@ -70,6 +70,7 @@ def environment(data_dir: Path, port: int, sandbox_port: int) -> dict[str, str]:
         "MAILCHIMP_LOGIN_URL": f"http://127.0.0.1:{sandbox_port}",
         "MAILCHIMP_CLIENT_ID": "bothways-demo",
         "MAILCHIMP_CLIENT_SECRET": "bothways-demo-secret",
+        "ALLOW_PRIVATE_TARGETS": "true",
         "SWEEP_MINUTES": "1",
         "EVENT_ATTEMPTS": "4",  # so that a broken Mailchimp shows a dead event within half a minute
         "LOG_FORMAT": "text",

@@ -496,6 +496,14 @@ _ABOUT_THE_SYSTEM = (
         "If Mailchimp's own deliveries are refused, check the server's clock, then set the webhook up again.",
     ),
     Entry(
+        "unreached",
+        Who.OPERATOR,
+        Retry.AFTER_FIX,
+        "An address cannot be called",
+        "An address that was given to us cannot be called: {detail}.",
+        "Give an https address that is reached from the Internet, without a password in it.",
+    ),
+    Entry(
         "config",
         Who.OPERATOR,
         Retry.AFTER_FIX,
