@@ -30,6 +30,7 @@ COLLECT = "collect_batches"
 UNINSTALL = "uninstall"
 ERASE = "erase_contacts"
 PREVIEW = "preview_audience"
+PHOTOS = "carry_photos"
 CHECK = "check"
 """Answers the doctor: proves that a poke reaches a worker."""
 

@@ -2,8 +2,8 @@
 bucket (`storage_s3`).
 
 What arrives goes through a file of our own first (`receive`), in pieces: its size is bounded, its content is
-looked at and its digest known before anything is kept. Keys are `<connection>/<sha256>`, so the same content
-is kept once, and everything of a connection goes at once.
+looked at and its digest known before anything is kept. Keys are `<connection>/<anything>`, so that everything
+of a connection can go at once; none is ever written twice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PIECE_BYTES = 64 * 1024
 """How much of a picture is in memory at a time."""
 FORGOTTEN_SECONDS = 3600.0
 """After this an unfinished file of ours is somebody's who died."""
-_KEY = re.compile(r"[A-Za-z0-9_]{1,64}/[A-Za-z0-9_-]{1,80}")
+_KEY = re.compile(r"[A-Za-z0-9_]{1,64}/[A-Za-z0-9_-]{1,120}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import logging
 from datetime import datetime
 
 from processor import first_sync
-from processor.broker import COLLECT, ERASE, PREVIEW, PROCESS, PUSH, SWEEP, UNINSTALL
+from processor.broker import COLLECT, ERASE, PHOTOS, PREVIEW, PROCESS, PUSH, SWEEP, UNINSTALL
 from processor.kit import Kit
 from processor.log import say
 from processor.store import (
@@ -19,10 +19,12 @@ from processor.store import (
     batches,
     connections,
     erasures,
+    galleries,
     inbox,
     leases,
     liveness,
     members,
+    photos_claim,
     receipts,
     runs,
 )
@@ -63,6 +65,7 @@ def take_over(kit: Kit, now: datetime) -> int:
         # Members before events, like everybody else who holds both.
         members.expire(c, now, kit.settings.max_crashes)
         inbox.expire(c, now, kit.settings.max_crashes)
+        photos_claim.expire(c, now, kit.settings.max_crashes)
         return freed
 
     freed = kit.store.write_retrying(in_one_transaction)
@@ -81,6 +84,7 @@ def give_back_what_was_left(kit: Kit) -> None:
         now = kit.now()
         members.hand_back(c, claims, now)
         inbox.hand_back(c, claims, now)
+        photos_claim.hand_back(c, claims, now)
         for name, holder in turns:
             leases.give_up(c, name, holder)
 
@@ -103,6 +107,7 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
         leaving = receipts.due(c, now, MANY)
         erasing = erasures.due(c, now, MANY)
         previews = _previews(c, now)
+        photos = {*photos_claim.due_connections(c, now, MANY), *galleries.due_connections(c, now, MANY)}
     kit.bell.ring(PROCESS, events)
     kit.bell.ring(PUSH, pushes)
     kit.bell.ring(COLLECT, collects)
@@ -110,6 +115,7 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
     kit.bell.ring(UNINSTALL, leaving)
     kit.bell.ring(ERASE, erasing)
     kit.bell.ring(PREVIEW, previews)
+    kit.bell.ring(PHOTOS, sorted(photos))
     for one in syncing:
         first_sync.look(kit, one)
 
@@ -134,6 +140,7 @@ def stop(kit: Kit) -> None:
         now = kit.now()
         members.release(c, kit.worker, now)
         inbox.release(c, kit.worker, now)
+        photos_claim.release(c, kit.worker, now)
         liveness.leave(c, kit.worker)
 
     kit.store.write_retrying(in_one_transaction)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from processor.broker import PUSH
+from processor.broker import PHOTOS, PUSH
 from processor.errors import StoreDown
 from processor.kit import Kit
 from processor.store import leases
@@ -18,8 +18,8 @@ spends about as long on the database as on its calls."""
 
 def places(actor: str) -> list[str]:
     """Return the names of the turns that there are for one connection's work of this kind: whoever holds
-    one may work. Only pushing is shared."""
-    return [actor] if actor != PUSH else [actor, *(f"{actor}.{n}" for n in range(1, PLACES))]
+    one may work. Only pushing and photos are shared."""
+    return [actor] if actor not in {PUSH, PHOTOS} else [actor, *(f"{actor}.{n}" for n in range(1, PLACES))]
 
 
 class Turn:

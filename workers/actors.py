@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import dramatiq
 
-from processor.broker import CHECK, COLLECT, ERASE, PREVIEW, PROCESS, PUSH, QUEUE, SWEEP, UNINSTALL
+from processor.broker import CHECK, COLLECT, ERASE, PHOTOS, PREVIEW, PROCESS, PUSH, QUEUE, SWEEP, UNINSTALL
 from processor.doctor import answer
 from processor.erase import finish as finish_erasing
 from processor.errors import StoreDown
 from processor.kit import Kit
 from processor.log import say
+from processor.photos.work import carry
 from processor.preview import carry_out
 from processor.process import process
 from processor.push import push
@@ -32,6 +33,7 @@ VERBS: dict[str, Verb] = {
     UNINSTALL: finish,
     ERASE: finish_erasing,
     PREVIEW: carry_out,
+    PHOTOS: carry,
     CHECK: answer,
 }
 

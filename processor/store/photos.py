@@ -17,17 +17,17 @@ from sqlalchemy import Connection, Row, func, select
 from processor.domain.photo import Errand
 from processor.domain.plan import MemberState
 from processor.store.sql import insert_into, pieces
-from processor.store.tables import photos
+from processor.store.tables import photo_views, photos
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoRow:
     """One photo on one connection, as its table has it.
 
-    `digest`, `size_bytes`, `media_type`, `width` and `height` (pixels) are of the content that is kept here,
-    of version `version`; `file_id`, `sent_digest` and `full_size_url` of what stands in Mailchimp. `stale`
-    are files of earlier versions that are still to be deleted there. `sending_at` is set while a file may be
-    there whose id nobody has heard.
+    `digest`, `stored` (where it is), `size_bytes`, `media_type`, `width` and `height` (pixels) are of the
+    content that is kept here, of version `version`; `file_id`, `sent_digest` and `full_size_url` of what is in
+    Mailchimp. `stale` are files of earlier versions that are still to be deleted there. `sending_at` is set
+    while a file may be there whose id nobody has heard.
     """
 
     id: str
@@ -41,6 +41,7 @@ class PhotoRow:
     contact_id: str | None = None
     version: int = 1
     digest: str | None = None
+    stored: str | None = None
     size_bytes: int = 0
     media_type: str | None = None
     width: int = 0
@@ -63,8 +64,8 @@ class PhotoRow:
 
     @property
     def key(self) -> str:
-        """Where its content is kept: the same content is kept once."""
-        return f"{self.connection_id}/{self.digest}"
+        """Where its content is kept (`processor.storage`)."""
+        return f"{self.connection_id}/{self.stored}"
 
 
 COLUMNS = [photos.c[field.name] for field in fields(PhotoRow)]
@@ -163,12 +164,41 @@ def twin(c: Connection, connection_id: str, digest: str, but: str) -> PhotoRow |
     return None if row is None else photo(row)
 
 
-def is_kept_elsewhere(c: Connection, connection_id: str, digest: str, but: str) -> bool:
-    """Whether another photo of the connection needs this content."""
+def is_being_sent(c: Connection, connection_id: str, digest: str, before: str) -> bool:
+    """Whether another photo of this content, whose id comes first, is just being sent."""
     query = select(photos.c.id).where(
-        photos.c.connection_id == connection_id, photos.c.digest == digest, photos.c.id != but
+        photos.c.connection_id == connection_id,
+        photos.c.digest == digest,
+        photos.c.sending_at.is_not(None),
+        photos.c.claim.is_not(None),
+        photos.c.id < before,
     )
     return c.execute(query.limit(1)).one_or_none() is not None
+
+
+def is_shared(c: Connection, connection_id: str, file_id: int, but: str) -> bool:
+    """Whether another photo stands for the same file in Mailchimp."""
+    query = select(photos.c.id).where(
+        photos.c.connection_id == connection_id, photos.c.file_id == file_id, photos.c.id != but
+    )
+    return c.execute(query.limit(1)).one_or_none() is not None
+
+
+def deleted_there(c: Connection, connection_id: str, before: datetime, now: datetime, reason: str) -> int:
+    """Leave out what a whole look, begun at `before`, did not find in Mailchimp any more; return how many."""
+    seen = select(photo_views.c.file_id).where(
+        photo_views.c.connection_id == connection_id, photo_views.c.file_id == photos.c.file_id
+    )
+    query = sa.update(photos).where(
+        photos.c.connection_id == connection_id,
+        photos.c.file_id.is_not(None),
+        photos.c.claim.is_(None),
+        photos.c.errand.is_(None),
+        photos.c.updated_at < before,
+        ~seen.exists(),
+    )
+    left = {"state": MemberState.EXCLUDED, "reason": reason, "file_id": None, "sent_digest": None}
+    return c.execute(query.values(**left, full_size_url=None, updated_at=now)).rowcount
 
 
 def ask_all(c: Connection, connection_id: str, errand: Errand, now: datetime, states: Collection[str]) -> int:

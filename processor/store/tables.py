@@ -422,6 +422,7 @@ photos = Table(
     Column("version", Integer, nullable=False),
     # The content that is kept here; nothing until it was brought.
     Column("digest", Text),
+    Column("stored", Text),
     Column("size_bytes", RowId, nullable=False, server_default=text("0")),
     Column("media_type", Text),
     _count("width"),

@@ -73,7 +73,9 @@ def test_a_bomb_is_refused_by_its_claim() -> None:
     assert not is_too_many_pixels(Picture("image/png", 8000, 6000))
 
 
-@given(st.sampled_from([_made(form)[:700] for form in ("PNG", "GIF", "JPEG", "WEBP")]), st.binary(), st.data())
+@given(
+    st.sampled_from([_made(form)[:700] for form in ("PNG", "GIF", "JPEG", "WEBP")]), st.binary(), st.data()
+)
 def test_no_bytes_bring_it_down(start: bytes, noise: bytes, data: st.DataObject) -> None:
     """Whatever follows a good beginning, however much of it is there."""
     cut = data.draw(st.integers(0, len(start)))

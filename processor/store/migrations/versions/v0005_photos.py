@@ -76,6 +76,7 @@ def _photos() -> None:
         sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=True),
+        sa.Column("stored", sa.Text(), nullable=True),
         sa.Column("size_bytes", RowId, server_default=sa.text("0"), nullable=False),
         sa.Column("media_type", sa.Text(), nullable=True),
         _count("width"),
