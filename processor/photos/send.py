@@ -69,6 +69,13 @@ def _up(kit: Kit, mailchimp: Mailchimp, row: PhotoRow, gallery: GalleryRow) -> F
         if kit.now() < row.sending_at + _doubt(kit):
             raise Later(row.sending_at + _doubt(kit))  # Mailchimp may still be taking it
     folder_id = folder.of(kit, mailchimp, gallery)
+    _begin_sending(kit, row)
+    return _add(kit, mailchimp, row, folder_id)
+
+
+def _begin_sending(kit: Kit, row: PhotoRow) -> None:
+    """Write down that a file may be there from now on. Raises Later where another photo of the same content
+    is just being sent, which then stands for both."""
     if not note(kit, row, sending_at=kit.now()):
         raise Later(kit.now())  # somebody else has taken the photo over, and settles it
     with kit.store.read() as c:
@@ -76,6 +83,9 @@ def _up(kit: Kit, mailchimp: Mailchimp, row: PhotoRow, gallery: GalleryRow) -> F
     if is_twin:
         note(kit, row, sending_at=None)
         raise Later(kit.now() + SOON)
+
+
+def _add(kit: Kit, mailchimp: Mailchimp, row: PhotoRow, folder_id: int | None) -> File:
     try:
         return mailchimp.file_manager.add(
             row.name, row.size_bytes, lambda: _content(kit, row), folder_id=folder_id

@@ -25,9 +25,9 @@ class PhotoRow:
     """One photo on one connection, as its table has it.
 
     `digest`, `stored` (where it is), `size_bytes`, `media_type`, `width` and `height` (pixels) are of the
-    content that is kept here, of version `version`; `file_id`, `sent_digest` and `full_size_url` of what is in
-    Mailchimp. `stale` are files of earlier versions that are still to be deleted there. `sending_at` is set
-    while a file may be there whose id nobody has heard.
+    content that is kept here, of version `version`; `file_id`, `sent_digest` and `full_size_url` of what is
+    in Mailchimp. `stale` are files of earlier versions that are still to be deleted there. `sending_at` is
+    set while a file may be there whose id nobody has heard.
     """
 
     id: str

@@ -29,7 +29,9 @@ from processor.errors import (
     NotUnderstood,
     Passing,
     Reconnect,
+    StorageDown,
     StoreDown,
+    Unfit,
 )
 from processor.log import say
 from processor.receive import Overloaded, ShuttingDown
@@ -46,7 +48,9 @@ STATUSES: Mapping[type[BothwaysError], int] = {
     NotFound: 404,
     Conflict: 409,
     IllegalTransition: 409,
+    Unfit: 422,
     StoreDown: 503,
+    StorageDown: 503,
     Overloaded: 503,
     ShuttingDown: 503,
     Reconnect: 409,
@@ -70,6 +74,7 @@ _OUR_WORDS = (Invalid, NotUnderstood, NotFound, Conflict, IllegalTransition)
 _STORE_DOWN = "The database does not answer; nothing was written. Try again."
 _SAID: Mapping[type[BothwaysError], str] = {
     StoreDown: _STORE_DOWN,
+    StorageDown: "The place where photos are kept does not answer, or is full. Try again.",
     Overloaded: "Too much at once. Try again.",
     ShuttingDown: "This process is stopping. Try again.",
     Reconnect: "Mailchimp no longer accepts our access: the connection has to be made again.",

@@ -6,7 +6,7 @@ import httpx
 from starlette.routing import BaseRoute
 
 from processor.kit import Kit
-from processor.web import openapi, portal
+from processor.web import openapi, photos, portal
 from processor.web.api import endpoint
 from processor.web.api.operation import Operation
 from processor.web.api.table import OPERATIONS
@@ -21,6 +21,7 @@ def routes(kit: Kit, http: httpx.Client) -> list[BaseRoute]:
         openapi.route(OPERATIONS),
         *ConnectPages(kit, http).routes(),
         *portal.routes(kit, http),
+        photos.route(kit),
         static(),
     ]
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from processor.web.api import connections, contacts, erasures, events, feed, members, portal, preview, sync
+from processor.web.api import (
+    connections,
+    contacts,
+    erasures,
+    events,
+    feed,
+    members,
+    photos,
+    portal,
+    preview,
+    sync,
+)
 from processor.web.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -15,4 +26,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *sync.OPERATIONS,
     *members.OPERATIONS,
     *events.OPERATIONS,
+    *photos.OPERATIONS,
 )
