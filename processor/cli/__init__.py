@@ -9,6 +9,7 @@ from processor.cli.contact import contact
 from processor.cli.demo import demo
 from processor.cli.events import events, replay
 from processor.cli.keys import keys
+from processor.cli.photos import photos
 from processor.cli.preview import preview
 from processor.cli.run import doctor, migrate, sandbox, up
 from processor.cli.sync import sync
@@ -34,6 +35,7 @@ for command in (
     keys,
     connections,
     contact,
+    photos,
     preview,
     sync,
     events,
