@@ -1,5 +1,5 @@
 """Where pictures are kept: one small interface, with a directory behind it by default, or an S3-compatible
-bucket (`storage_s3`).
+bucket (`s3`).
 
 What arrives goes through a file of our own first (`receive`), in pieces: its size is bounded, its content is
 looked at and its digest known before anything is kept. Keys are `<connection>/<anything>`, so that everything
@@ -58,6 +58,9 @@ class Storage(Protocol):
 
     def delete_all(self, folder: str) -> None:
         """Delete everything whose key begins with `<folder>/`."""
+
+    def close(self) -> None:
+        """Close what is open."""
 
 
 @contextmanager
@@ -168,6 +171,9 @@ class LocalStorage:
             return
         except OSError as error:
             raise StorageDown(type(error).__name__) from None
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def _place(self, key: str) -> Path:
         return self._directory / checked_key(key)
