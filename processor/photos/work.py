@@ -21,6 +21,7 @@ from processor.photos.bring import bring
 from processor.photos.look import look
 from processor.photos.send import send
 from processor.photos.settle import DONE, Later, failed, put_off, settle
+from processor.storage import sweep_scratch
 from processor.store import connections, photos_claim
 from processor.store.changes import Origin
 from processor.store.connections import ConnectionRow
@@ -63,6 +64,7 @@ def _some(kit: Kit, connection_id: str) -> int:
             worker=kit.worker,
         )
     if not rows:
+        sweep_scratch(kit.storage.scratch)
         return 0
     if len(rows) == BATCH:
         kit.bell.ring(PHOTOS, [connection_id])  # there is more: another worker may join

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from processor import install
 from processor.domain.connection import ConnectionState
 from processor.domain.plan import MemberState
 from processor.errors import Conflict, Unfit
-from processor.photos import ask
+from processor.photos import ask, work
 from processor.photos.keep import Handed, fetch
 from tests.whole.photos import (
     BOMB,
@@ -173,20 +174,26 @@ def test_mailchimps_outage_only_delays(acme: World) -> None:
     until(lambda: _in_sync(acme, photo.id), 20)
 
 
-@pytest.mark.parametrize(
-    ("data", "code"),
-    [
+def test_what_is_no_picture_is_not_kept(acme: World, tmp_path: Path) -> None:
+    """A page named .png, a bomb, nothing at all, and too much: nothing is left of it on the disk."""
+    for data, code in (
         (b"<!doctype html><script>alert(1)</script>", "photo_type"),
         (BOMB, "photo_pixels"),
         (b"", "photo_type"),
         (picture() + b"\0" * (10 * 1024 * 1024), "photo_too_large"),
-    ],
-)
-def test_what_is_no_picture_is_not_kept(acme: World, tmp_path: Path, data: bytes, code: str) -> None:
-    """A page named .png, a bomb, nothing at all, and too much: nothing is left of it on the disk."""
-    with pytest.raises(Unfit) as refused:
-        hand(acme, data, "innocent.png")
-    assert refused.value.code == code
+    ):
+        with pytest.raises(Unfit) as refused:
+            hand(acme, data, "innocent.png")
+        assert refused.value.code == code
+    for url in (
+        "http://127.0.0.1:9/x.png",
+        "https://169.254.169.254/latest",
+        "https://10.0.0.1/a.png",
+        "file:///etc/passwd",
+    ):
+        with pytest.raises(Unfit) as refused:
+            fetch(acme.kit, ACCOUNT, Handed(""), url)
+        assert refused.value.code == "photo_address"
     assert rows(acme) == []
     assert list(kept_files(tmp_path)) == []
 
@@ -226,22 +233,6 @@ def test_a_picture_that_is_too_large_or_none_is_not_brought_here(acme: World) ->
     assert rows(acme)[0].reason == "photo_type"
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://127.0.0.1:9/x.png",
-        "https://169.254.169.254/latest",
-        "https://10.0.0.1/a.png",
-        "file:///etc/passwd",
-    ],
-)
-def test_no_address_leads_into_the_private_network(acme: World, url: str) -> None:
-    """Not by its number, not by another scheme."""
-    with pytest.raises(Unfit) as refused:
-        fetch(acme.kit, ACCOUNT, Handed(""), url)
-    assert refused.value.code == "photo_address"
-
-
 def test_a_photo_that_is_forgotten_stays_in_mailchimp(acme: World, tmp_path: Path) -> None:
     """Its content here goes, and the platform is told."""
     photo = hand(acme, picture(1), push=True)
@@ -252,19 +243,18 @@ def test_a_photo_that_is_forgotten_stays_in_mailchimp(acme: World, tmp_path: Pat
     assert (told.contact_id, told.contact) == (photo.id, None)
 
 
-def test_a_photo_that_is_not_here_is_not_sent(acme: World) -> None:
-    """It is in Mailchimp only: bring it first."""
+def test_while_paused_photos_wait(acme: World) -> None:
+    """Nothing is carried, what is not here yet cannot be sent, and afterwards it goes on by itself."""
     file = put_there(acme, picture(1))
     ask.look(acme.kit, acme.connection_id, ACCOUNT)
     until(lambda: seen(acme))
-    acme.control.fail(503, path="/gallery/*")
-    acme.control.fail(500, path="/file-manager/files/*")
-    with acme.house.store.write() as c:
-        from processor.photos.look import bring_here
-        from processor.store import connections
-
-        bring_here(acme.kit, c, connections.get(c, acme.connection_id), seen(acme))
-    photo = next(one for one in rows(acme) if one.file_id == file["id"])
-    if photo.digest is None:
-        with pytest.raises(Conflict):
-            ask.push(acme.kit, photo.id, ACCOUNT)
+    install.pause(acme.kit, acme.connection_id)
+    mine = hand(acme, picture(2), push=True)
+    assert ask.pull(acme.kit, acme.connection_id, ACCOUNT, file_ids=[file["id"]]) == 1
+    (theirs,) = (one for one in rows(acme) if one.id != mine.id)
+    with pytest.raises(Conflict):
+        ask.push(acme.kit, theirs.id, ACCOUNT)
+    work.carry(acme.kit, acme.connection_id)
+    assert {one.state for one in rows(acme)} == {"waiting"}
+    install.resume(acme.kit, acme.connection_id)
+    until(lambda: _in_sync(acme, mine.id, theirs.id))
