@@ -87,7 +87,8 @@ def insert_new(c: Connection, row: PhotoRow) -> bool:
     """Write a photo unless the connection has one of this `ref`; return whether it was written."""
     query = insert_into(c, photos).values({name: getattr(row, name) for name in _NAMES})
     query = query.on_conflict_do_nothing(index_elements=[photos.c.connection_id, photos.c.ref])
-    return c.execute(query).rowcount == 1
+    # What comes back tells: PostgreSQL's driver does not count the rows of such an INSERT.
+    return c.execute(query.returning(photos.c.id)).one_or_none() is not None
 
 
 def get(c: Connection, photo_id: str) -> PhotoRow | None:
