@@ -4,8 +4,8 @@
 
 Photos are kept here first; then all are sent, the process is killed (-9) in the middle and started again;
 then another connection brings all of them here, killed in the middle as well. At the end every picture must
-be in Mailchimp once and here byte for byte. Against a sandbox that answers after `--latency` seconds and keeps
-everything in its memory, embedded (SQLite). It talks to the loopback only and stops by itself.
+be in Mailchimp once and here byte for byte. Against a sandbox that answers after `--latency` seconds and
+holds everything in its memory, embedded (SQLite). It talks to the loopback only and stops by itself.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def carry(
     calls = made.control.calls()
     bound = count * args.latency / CONNECTIONS
     print(
-        f"{name:5} {count:>6,} photos of {args.bytes / 1e6:.1f} MB  {seconds:6.1f} s  (bound {bound:5.1f} s)  "
+        f"{name:5} {count:>6,} photos of {args.bytes / 1e6:.1f} MB  {seconds:6.1f} s  "
+        f"(bound {bound:5.1f} s)  "
         f"{sum(calls.values()):>6,} calls  memory {before_mib:.0f} -> {max(peaks):.0f} MiB"
         + (f"  killed once, {time.monotonic() - killed_at:.1f} s before the end" if killed_at else "")
     )

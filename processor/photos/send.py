@@ -22,7 +22,9 @@ from processor.store import galleries, photos
 from processor.store.changes import Origin
 from processor.store.galleries import GalleryRow, View
 from processor.store.photos import PhotoRow
+from processor.turn import turn
 
+SEND = "photo_send"
 CLOCKS_DIFFER = timedelta(minutes=10)
 """How far Mailchimp's clock may be from ours when we look for what we have sent."""
 SOON = timedelta(seconds=1)
@@ -37,6 +39,14 @@ def send(kit: Kit, mailchimp: Mailchimp, row: PhotoRow) -> None:
 
     Raises Unfit, Later, MailchimpError, StorageDown, StoreDown: then the photo is still ours to settle.
     """
+    # One at a time for one content, so that the next one finds the first one's file.
+    with turn(kit, SEND, f"{row.connection_id}.{row.digest}") as mine:
+        if not mine:
+            raise Later(kit.now() + SOON)
+        _send(kit, mailchimp, row)
+
+
+def _send(kit: Kit, mailchimp: Mailchimp, row: PhotoRow) -> None:
     with kit.store.read() as c:
         gallery = galleries.get(c, row.connection_id)
         twin = photos.twin(c, row.connection_id, row.digest or "", row.id)
@@ -69,20 +79,9 @@ def _up(kit: Kit, mailchimp: Mailchimp, row: PhotoRow, gallery: GalleryRow) -> F
         if kit.now() < row.sending_at + _doubt(kit):
             raise Later(row.sending_at + _doubt(kit))  # Mailchimp may still be taking it
     folder_id = folder.of(kit, mailchimp, gallery)
-    _begin_sending(kit, row)
-    return _add(kit, mailchimp, row, folder_id)
-
-
-def _begin_sending(kit: Kit, row: PhotoRow) -> None:
-    """Write down that a file may be there from now on. Raises Later where another photo of the same content
-    is just being sent, which then stands for both."""
     if not note(kit, row, sending_at=kit.now()):
         raise Later(kit.now())  # somebody else has taken the photo over, and settles it
-    with kit.store.read() as c:
-        is_twin = photos.is_being_sent(c, row.connection_id, row.digest or "", row.id)
-    if is_twin:
-        note(kit, row, sending_at=None)
-        raise Later(kit.now() + SOON)
+    return _add(kit, mailchimp, row, folder_id)
 
 
 def _add(kit: Kit, mailchimp: Mailchimp, row: PhotoRow, folder_id: int | None) -> File:

@@ -165,18 +165,6 @@ def twin(c: Connection, connection_id: str, digest: str, but: str) -> PhotoRow |
     return None if row is None else photo(row)
 
 
-def is_being_sent(c: Connection, connection_id: str, digest: str, before: str) -> bool:
-    """Whether another photo of this content, whose id comes first, is just being sent."""
-    query = select(photos.c.id).where(
-        photos.c.connection_id == connection_id,
-        photos.c.digest == digest,
-        photos.c.sending_at.is_not(None),
-        photos.c.claim.is_not(None),
-        photos.c.id < before,
-    )
-    return c.execute(query.limit(1)).one_or_none() is not None
-
-
 def is_shared(c: Connection, connection_id: str, file_id: int, but: str) -> bool:
     """Whether another photo stands for the same file in Mailchimp."""
     query = select(photos.c.id).where(
