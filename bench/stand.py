@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,15 @@ class Stand:
     control: Control
     sandbox_url: str
     worker_pids: list[int] = field(default_factory=list)
+    begin_anew: Callable[[], subprocess.Popen[bytes]] | None = None
+    """Starts the one process of an embedded installation again."""
+
+    def kill(self) -> None:
+        """Kill the one process of an embedded installation at whatever line it is, and start it again."""
+        assert self.begin_anew is not None
+        for pid in self.worker_pids:
+            os.killpg(pid, signal.SIGKILL)
+        self.worker_pids = [self.begin_anew().pid]
 
     def peak_mib(self) -> float:
         """Return the most memory that one worker process held since `forget_peak`, in MiB."""
@@ -130,7 +139,13 @@ def stand(folder: Path, *, database_url: str = "", redis_url: str = "", workers:
             started += processes
             _until_listening(port)
             at_work = processes if not redis_url else processes[1:]
-            yield Stand(house, control, f"http://127.0.0.1:{sandbox_port}", [p.pid for p in at_work])
+
+            def begin_anew() -> subprocess.Popen[bytes]:
+                started.append(_start(commands[0], env, folder / "part0.log"))
+                return started[-1]
+
+            url = f"http://127.0.0.1:{sandbox_port}"
+            yield Stand(house, control, url, [p.pid for p in at_work], None if redis_url else begin_anew)
         house.close()
     finally:
         for process in reversed(started):

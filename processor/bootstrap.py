@@ -26,6 +26,8 @@ from processor.mailchimp.limits import LocalSlots, RedisSlots, Slots
 from processor.mailchimp.transport import Call, Timeouts, open_http
 from processor.outside import Outside
 from processor.seals import token_bind
+from processor.storage import LocalStorage, Storage
+from processor.storage.s3 import S3Storage
 from processor.store import open_store
 from processor.store.connections import ConnectionRow
 from processor.store.engine import Store
@@ -56,6 +58,7 @@ class House:
     def close(self) -> None:
         """Close connections. Safe to repeat."""
         self.http.close()
+        self.kit.storage.close()
         self.kit.store.close()
         if self.redis is not None:
             self.redis.close()
@@ -82,11 +85,25 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
         bell=bell,
         mailchimp=_mailchimp(settings, sealer, http, slots, partial(_note, calls, now)),
         outside=Outside(allow_private=settings.allow_private_targets),
+        storage=_storage(settings),
         now=now,
         lanes=Lanes(settings.worker_threads),
         calls=calls,
     )
     return House(kit, broker, http, client)
+
+
+def _storage(settings: Settings) -> Storage:
+    bucket = settings.bucket
+    if bucket is None:
+        return LocalStorage(settings.data_dir / "photos")
+    return S3Storage(
+        endpoint=bucket.endpoint,
+        region=bucket.region,
+        bucket=bucket.name,
+        key_id=bucket.key_id,
+        secret=bucket.secret,
+    )
 
 
 def _redis(settings: Settings) -> redis.Redis | None:

@@ -32,6 +32,7 @@ ERASE = "erase_contacts"
 PREVIEW = "preview_audience"
 DELIVER = "deliver_notices"
 REPLAY = "send_again"
+PHOTOS = "carry_photos"
 CHECK = "check"
 """Answers the doctor: proves that a poke reaches a worker."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +31,17 @@ class Role(StrEnum):
     WORKER = "worker"
     TOOL = "tool"
     """A command of the CLI: it needs the database, and Redis where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Where photos are kept, in a service that speaks S3."""
+
+    endpoint: str
+    region: str
+    name: str
+    key_id: str
+    secret: str = field(repr=False)
 
 
 class Settings(BaseSettings):
@@ -69,6 +81,11 @@ class Settings(BaseSettings):
     )
     ops_mask_addresses: bool = Field(True, description="Whether /ops shows e-mail addresses in part only.")
     data_dir: Path = Field(Path("data"), description="Where the embedded mode keeps its files.")
+    photo_storage: str = Field(
+        "", description="A bucket for photos: s3://BUCKET?endpoint=https://…&region=…; empty for DATA_DIR."
+    )
+    photo_storage_key_id: str = Field("", description="Key id of that bucket.")
+    photo_storage_secret: SecretStr = Field(SecretStr(""), description="Secret of the same key.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
     )
@@ -114,6 +131,22 @@ class Settings(BaseSettings):
     def is_sqlite(self) -> bool:
         """Whether the database is a SQLite file."""
         return self.database.startswith("sqlite")
+
+    @property
+    def bucket(self) -> Bucket | None:
+        """The bucket for photos; None keeps them in a directory. Raises ValueError for what names none."""
+        if not self.photo_storage:
+            return None
+        parts = urlsplit(self.photo_storage)
+        said = dict(parse_qsl(parts.query))
+        endpoint = urlsplit(said.get("endpoint", ""))
+        is_safe = endpoint.scheme == "https" or endpoint.hostname in LOOPBACK_HOSTS
+        if parts.scheme != "s3" or not parts.netloc or not endpoint.netloc or not is_safe:
+            raise ValueError("no bucket")
+        secret = self.photo_storage_secret.get_secret_value()
+        return Bucket(
+            said["endpoint"], said.get("region", "us-east-1"), parts.netloc, self.photo_storage_key_id, secret
+        )
 
     @property
     def host(self) -> str:
@@ -169,7 +202,8 @@ def _with_any_client(settings: Settings) -> Settings:
 
 
 def _problems(settings: Settings, role: Role) -> list[str]:
-    problems = _key_problems(settings) + _url_problems(settings) + _ops_problems(settings)
+    problems = _key_problems(settings) + _url_problems(settings)
+    problems += _ops_problems(settings) + _bucket_problems(settings)
     if settings.is_sqlite and settings.web_concurrency > 1:
         problems.append(
             "WEB_CONCURRENCY: more than one web process needs PostgreSQL; set DATABASE_URL, or set it to 1."
@@ -177,6 +211,19 @@ def _problems(settings: Settings, role: Role) -> list[str]:
     if role in {Role.WEB, Role.WORKER}:
         problems += _production_problems(settings)
     return problems
+
+
+def _bucket_problems(settings: Settings) -> list[str]:
+    try:
+        bucket = settings.bucket
+    except ValueError:
+        return [
+            "PHOTO_STORAGE: write it as s3://BUCKET?endpoint=https://…&region=…, or leave it empty to keep "
+            "photos in DATA_DIR."
+        ]
+    if bucket is not None and not (bucket.key_id and bucket.secret):
+        return ["PHOTO_STORAGE_KEY_ID and PHOTO_STORAGE_SECRET: set the key of the bucket in PHOTO_STORAGE."]
+    return []
 
 
 def _key_problems(settings: Settings) -> list[str]:

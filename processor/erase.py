@@ -22,7 +22,7 @@ from processor.errors import NotFound
 from processor.kit import Kit
 from processor.log import bind, say
 from processor.mailchimp.naming import names_one_of
-from processor.store import Connection, changes, connections, contacts, erasures, members, traces
+from processor.store import Connection, changes, connections, contacts, erasures, members, photos, traces
 from processor.store.changes import Change, Origin
 from processor.store.erasures import ErasureRow
 from processor.store.ids import new_id
@@ -87,6 +87,7 @@ def _begin(c: Connection, kit: Kit, account_id: str, contact_id: str) -> Erasure
         "changes": traces.delete_changes(c, account_id, known.ids),
         "members": len(rows),
         "deliveries": 0,
+        "photos": 0,
         "preview_pages": 0,
     }
     row = ErasureRow(
@@ -182,7 +183,14 @@ def finish(kit: Kit, erasure_id: str) -> bool:
 
 
 def _clean(kit: Kit, row: ErasureRow) -> ErasureRow:
-    """Delete the deliveries that name them, and the pages of previews, which name everybody."""
+    """Delete their photos and the deliveries that name them, and the pages of previews, which name
+    everybody. Pictures in Mailchimp stay: nobody can tell who is on them."""
+    with kit.store.read() as c:
+        theirs_here = photos.of_contact(c, row.account_id, row.contact_id)
+    for photo in theirs_here:
+        if photo.stored is not None:
+            kit.storage.delete(photo.key)  # before its row, which says where it is
+        row = _count_photo(kit, row, photo.id)
     with kit.store.read() as c:
         theirs = [connection.id for connection in connections.for_account(c, row.account_id)]
     for connection_id in theirs:
@@ -191,6 +199,10 @@ def _clean(kit: Kit, row: ErasureRow) -> ErasureRow:
     return kit.store.write_retrying(
         lambda c: _count(c, row, "preview_pages", traces.delete_previews(c, row.account_id))
     )
+
+
+def _count_photo(kit: Kit, row: ErasureRow, photo_id: str) -> ErasureRow:
+    return kit.store.write_retrying(lambda c: _count(c, row, "photos", int(photos.delete(c, photo_id))))
 
 
 def _clean_page(kit: Kit, row: ErasureRow, connection_id: str) -> ErasureRow | None:
@@ -214,7 +226,7 @@ def _clean_page(kit: Kit, row: ErasureRow, connection_id: str) -> ErasureRow | N
 
 
 def _count(c: Connection, row: ErasureRow, name: str, more: int) -> ErasureRow:
-    removed = {**row.what["removed"], name: row.what["removed"][name] + more}
+    removed = {**row.what["removed"], name: row.what["removed"].get(name, 0) + more}
     counted = replace(row, what={**row.what, "removed": removed})
     erasures.change(c, row.id, what=counted.what)
     return counted

@@ -7,7 +7,9 @@
     ├── Conflict                somebody else changed it first, or it exists already
     ├── NotFound                no such account, contact, connection, event
     ├── Invalid                 the caller's input is wrong, and says where
+    ├── Unfit                   a picture is not taken: too large, no picture, from where nobody may fetch
     ├── StoreDown               the database does not answer
+    ├── StorageDown             the place where pictures are kept does not answer, or is full
     ├── Unreached               an address that somebody gave us may not be called, or did not answer
     └── MailchimpError          Mailchimp refused, or could not be reached; carries a catalogue code
         ├── Reconnect           401: the token is dead, stop and ask the customer
@@ -76,6 +78,23 @@ class StoreDown(BothwaysError):
     """The database does not answer; nothing was written."""
 
     code = "store_down"
+
+
+class Unfit(BothwaysError):
+    """A picture is not taken. `code` is the catalogue's, `facts` (name, size, limit …) are for its words."""
+
+    code = "photo_type"
+
+    def __init__(self, code: str, **facts: str) -> None:
+        self.code = code
+        self.facts = facts
+        super().__init__(code)
+
+
+class StorageDown(BothwaysError):
+    """The place where pictures are kept does not answer, or is full; nothing was kept."""
+
+    code = "photo_storage"
 
 
 class Unreached(BothwaysError):

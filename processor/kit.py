@@ -10,12 +10,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from processor.broker import Bell
 from processor.calls import Calls
 from processor.config import Settings
 from processor.mailchimp.client import Mailchimp
 from processor.outside import Outside
+from processor.storage import LocalStorage, Storage
 from processor.store.connections import ConnectionRow
 from processor.store.engine import Store
 from processor.store.sealing import Sealer
@@ -58,6 +60,8 @@ class Kit:
     mailchimp: Callable[[ConnectionRow], Mailchimp]
     outside: Outside = field(default_factory=Outside)
     """A way to addresses that a platform gave us."""
+    storage: Storage = field(default_factory=lambda: LocalStorage(Path("data") / "photos"))
+    """Where photos are kept."""
     now: Callable[[], datetime] = utc_now
     chance: Callable[[], float] = random.random
     """Between 0 and 1: spreads retries."""

@@ -12,7 +12,18 @@ from datetime import datetime, timedelta
 
 from processor import first_sync
 from processor.attempt import forget_old, write_down
-from processor.broker import COLLECT, DELIVER, ERASE, PREVIEW, PROCESS, PUSH, REPLAY, SWEEP, UNINSTALL
+from processor.broker import (
+    COLLECT,
+    DELIVER,
+    ERASE,
+    PHOTOS,
+    PREVIEW,
+    PROCESS,
+    PUSH,
+    REPLAY,
+    SWEEP,
+    UNINSTALL,
+)
 from processor.kit import Kit
 from processor.log import say
 from processor.store import (
@@ -21,12 +32,14 @@ from processor.store import (
     connections,
     endpoints,
     erasures,
+    galleries,
     inbox,
     leases,
     liveness,
     members,
     notices,
     notices_claim,
+    photos_claim,
     receipts,
     replays,
     runs,
@@ -76,6 +89,7 @@ def take_over(kit: Kit, now: datetime) -> int:
         # Members before events, like everybody else who holds both.
         members.expire(c, now, kit.settings.max_crashes)
         inbox.expire(c, now, kit.settings.max_crashes)
+        photos_claim.expire(c, now, kit.settings.max_crashes)
         return freed
 
     freed = kit.store.write_retrying(in_one_transaction)
@@ -94,6 +108,7 @@ def give_back_what_was_left(kit: Kit) -> None:
         now = kit.now()
         members.hand_back(c, claims, now)
         inbox.hand_back(c, claims, now)
+        photos_claim.hand_back(c, claims, now)
         for name, holder in turns:
             leases.give_up(c, name, holder)
 
@@ -118,6 +133,7 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
         previews = _previews(c, now)
         telling = notices_claim.due_endpoints(c, now, MANY)
         replaying = replays.due(c, now, MANY)
+        photos = {*photos_claim.due_connections(c, now, MANY), *galleries.due_connections(c, now, MANY)}
     kit.bell.ring(PROCESS, events)
     kit.bell.ring(PUSH, pushes)
     kit.bell.ring(COLLECT, collects)
@@ -127,6 +143,7 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
     kit.bell.ring(PREVIEW, previews)
     kit.bell.ring(DELIVER, telling)
     kit.bell.ring(REPLAY, replaying)
+    kit.bell.ring(PHOTOS, sorted(photos))
     for one in syncing:
         first_sync.look(kit, one)
 
@@ -163,6 +180,7 @@ def stop(kit: Kit) -> None:
         members.release(c, kit.worker, now)
         inbox.release(c, kit.worker, now)
         notices_claim.release(c, kit.worker, now)
+        photos_claim.release(c, kit.worker, now)
         liveness.leave(c, kit.worker)
 
     kit.store.write_retrying(in_one_transaction)

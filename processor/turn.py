@@ -6,20 +6,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from processor.broker import DELIVER, PUSH
+from processor.broker import DELIVER, PHOTOS, PUSH
 from processor.errors import StoreDown
 from processor.kit import Kit
 from processor.store import leases
 
-PLACES = {PUSH: 4, DELIVER: 2}
-"""How many workers push for one connection at a time: half as many as an account's open calls, since each
-spends about as long on the database as on its calls. And how many send to one endpoint: one that begins to
+PLACES = {PUSH: 4, PHOTOS: 4, DELIVER: 2}
+"""How many workers push, or carry photos, for one connection at a time: half as many as an account's open
+calls, since each spends about as long on the database as on its calls. And how many send to one endpoint: one that begins to
 hang must leave workers for others."""
 
 
 def places(actor: str) -> list[str]:
     """Return the names of the turns that there are for one connection's work of this kind: whoever holds
-    one may work. Only pushing and delivering are shared."""
+    one may work. Only pushing, delivering and photos are shared."""
     return [actor, *(f"{actor}.{n}" for n in range(1, PLACES.get(actor, 1)))]
 
 

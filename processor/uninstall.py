@@ -13,12 +13,12 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
-from processor.broker import COLLECT, PREVIEW, PROCESS, PUSH, SWEEP, UNINSTALL
+from processor.broker import COLLECT, PHOTOS, PREVIEW, PROCESS, PUSH, SWEEP, UNINSTALL
 from processor.domain.connection import LEAVING, ConnectionState
 from processor.domain.event import UNSETTLED
 from processor.domain.plan import MemberState
 from processor.erasing import PlaceState, delete_before_leaving
-from processor.errors import Gone, MailchimpError, NotFound, Passing, Reconnect
+from processor.errors import Gone, MailchimpError, NotFound, Passing, Reconnect, StorageDown
 from processor.hook import take_away
 from processor.kit import Kit
 from processor.log import bind, say
@@ -31,6 +31,7 @@ from processor.store import (
     hooks,
     inbox,
     members,
+    photos,
     receipts,
     runs,
 )
@@ -48,7 +49,7 @@ GIVE_UP = timedelta(days=7)
 SOON = timedelta(seconds=2)
 PATIENCE = 10
 """How often, within two seconds, whoever works on the connection is waited for."""
-WORK = (PROCESS, *places(PUSH), COLLECT, SWEEP, PREVIEW)
+WORK = (PROCESS, *places(PUSH), COLLECT, SWEEP, PREVIEW, *places(PHOTOS))
 
 
 def uninstall(kit: Kit, connection_id: str) -> ReceiptRow:
@@ -123,9 +124,11 @@ def _counted(c: Connection, row: ConnectionRow) -> dict[str, Any]:
     """What was still under way, and what stays where, as it is when the work stops."""
     by_state = members.counts(c, row.id)
     by_status = inbox.counts(c, row.id)
+    of_photos = photos.counts(c, row.id)
     return {
         "not_delivered": {
             "changes_for_mailchimp": by_state.get(MemberState.WAITING, 0),
+            "photos_on_their_way": of_photos[MemberState.WAITING],
             "deliveries_from_mailchimp": sum(by_status.get(status, 0) for status in UNSETTLED),
         },
         "removed": {
@@ -134,11 +137,13 @@ def _counted(c: Connection, row: ConnectionRow) -> dict[str, Any]:
             "links_between_contacts_and_members": sum(by_state.values()),
             "stored_deliveries": sum(by_status.values()),
             **receipts.beside(c, row.id),
+            "photos": sum(of_photos.values()),
             "webhooks": 0,
         },
         "stays": {
             "contacts_on_the_platform": contacts.count(c, row.account_id),
             "members_in_mailchimp": "all of them, as they are",
+            "pictures_in_mailchimp": "all of them, as they are",
         },
         "to_do": [
             "Access can also be withdrawn in Mailchimp, where your account lists its connected apps.",
@@ -173,6 +178,10 @@ def finish(kit: Kit, connection_id: str) -> bool:
             if isinstance(error, Passing) and kit.now() - receipt.begun_at < GIVE_UP:
                 return _later(kit, connection_id, TRY_AGAIN)
             left = _why_left(error)
+        try:
+            kit.storage.delete_all(connection_id)
+        except StorageDown:
+            return _later(kit, connection_id, TRY_AGAIN)
         _forget(kit, connection_id, _in_the_end(receipt.what, taken, left))
         return True
 
@@ -277,13 +286,19 @@ def receipt_lines(receipt: ReceiptRow) -> list[str]:
     if any(waiting.values()):
         lines.append(
             f"Not delivered any more: {many(waiting['changes_for_mailchimp'], 'change')} for Mailchimp, "
-            f"{many(waiting['deliveries_from_mailchimp'], 'delivery', 'deliveries')} from Mailchimp."
+            f"{many(waiting['deliveries_from_mailchimp'], 'delivery', 'deliveries')} from Mailchimp"
+            + (f", {many(waiting['photos_on_their_way'], 'photo')}." if _photos_waited(waiting) else ".")
         )
     else:
         lines.append("Nothing was waiting to be delivered.")
     stays = many(what["stays"]["contacts_on_the_platform"], "contact")
-    lines.append(f"Stays: {stays} on the platform; in Mailchimp every member, as they are.")
+    pictures = " and every picture" if removed.get("photos") else ""
+    lines.append(f"Stays: {stays} on the platform; in Mailchimp every member{pictures}, as they are.")
     return lines + list(what["to_do"])
+
+
+def _photos_waited(waiting: Mapping[str, Any]) -> bool:
+    return bool(waiting.get("photos_on_their_way"))
 
 
 def _copies(removed: Mapping[str, Any]) -> str:
@@ -295,6 +310,8 @@ def _copies(removed: Mapping[str, Any]) -> str:
         parts.append(many(removed["previews"], "preview"))
     if removed.get("first_syncs"):
         parts.append(many(removed["first_syncs"], "record of a first sync", "records of first syncs"))
+    if removed.get("photos"):
+        parts.append(many(removed["photos"], "photo") + " kept here")
     if removed.get("batches"):
         parts.append(many(removed["batches"], "batch under way", "batches under way"))
     return ", ".join(parts)

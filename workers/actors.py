@@ -13,6 +13,7 @@ from processor.broker import (
     COLLECT,
     DELIVER,
     ERASE,
+    PHOTOS,
     PREVIEW,
     PROCESS,
     PUSH,
@@ -25,6 +26,7 @@ from processor.deliver import deliver
 from processor.doctor import answer
 from processor.erase import finish as finish_erasing
 from processor.kit import Kit
+from processor.photos.work import carry
 from processor.preview import carry_out
 from processor.process import process
 from processor.push import push
@@ -45,6 +47,7 @@ VERBS: dict[str, Verb] = {
     PREVIEW: carry_out,
     DELIVER: deliver,
     REPLAY: carry_on,
+    PHOTOS: carry,
     CHECK: answer,
 }
 

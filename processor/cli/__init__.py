@@ -10,6 +10,7 @@ from processor.cli.demo import demo
 from processor.cli.events import events
 from processor.cli.keys import keys
 from processor.cli.ops import ops_password
+from processor.cli.photos import photos
 from processor.cli.preview import preview
 from processor.cli.replays import replay
 from processor.cli.run import doctor, migrate, sandbox, up
@@ -37,6 +38,7 @@ for command in (
     keys,
     connections,
     contact,
+    photos,
     preview,
     sync,
     events,

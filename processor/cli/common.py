@@ -15,7 +15,15 @@ import click
 
 from processor import bootstrap, config, log
 from processor.bootstrap import House
-from processor.errors import BothwaysError, ConfigError, Invalid, MailchimpError, NotFound, StoreDown
+from processor.errors import (
+    BothwaysError,
+    ConfigError,
+    Invalid,
+    MailchimpError,
+    NotFound,
+    StorageDown,
+    StoreDown,
+)
 from processor.store import migrate
 
 
@@ -104,6 +112,8 @@ def told() -> Iterator[None]:
         fail(Exit.UNAVAILABLE, "The database does not answer. Check DATABASE_URL, and that it runs.")
     except Invalid as error:
         fail(Exit.FAILED, str(error))
+    except StorageDown:
+        fail(Exit.UNAVAILABLE, "The place where photos are kept does not answer, or is full.")
     except MailchimpError as error:
         fail(Exit.UNAVAILABLE, f"Mailchimp refused ({error.code}): {error.detail or error.title or error}")
     except BothwaysError as error:

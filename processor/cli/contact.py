@@ -54,7 +54,8 @@ def _print(row: ErasureRow, as_json: bool) -> None:
     removed = row.what["removed"]
     click.echo(
         f"{row.id}: contact {row.contact_id} is erased here, with {many(removed['changes'], 'change')} of "
-        f"its history and {many(removed['deliveries'], 'delivery', 'deliveries')} that named it."
+        f"its history and {many(removed['deliveries'], 'delivery', 'deliveries')} that named it"
+        + (f", and {many(removed['photos'], 'photo')}." if removed.get("photos") else ".")
     )
     waiting = sum(place["state"] == PlaceState.WAITING for place in row.places)
     left = sum(place["state"] == PlaceState.LEFT for place in row.places)

@@ -11,7 +11,7 @@ import httpx
 
 from processor import bootstrap, config
 from processor.cli.common import Exit, epilog, fail, told
-from processor.demo import life, stage
+from processor.demo import life, pictures, stage
 from processor.demo.stage import Stage
 from processor.store import keys
 from processor.store.migrate import migrate
@@ -111,6 +111,7 @@ def _run(
             connection_id = stage.install(on, audience, _tell)
         list_id = str(on.get(f"/v1/connections/{connection_id}")["audience_id"])
         life.follow_first_sync(on, connection_id, list_id, _tell)
+        pictures.show(on, connection_id, _tell)
         life.live(on, list_id, _tell, rounds=rounds)
 
 

@@ -112,7 +112,7 @@ def _contacts(stage: Stage) -> list[str]:
     cursor, ids = "", set()
     while True:
         page = stage.get(f"/v1/accounts/{ACCOUNT}/changes", after=cursor, limit=1000)
-        ids |= {change["id"] for change in page["changes"]}
+        ids |= {change["id"] for change in page["changes"] if change["kind"] == "contact"}
         cursor = page["cursor"]
         if not page["more"]:
             return sorted(ids)

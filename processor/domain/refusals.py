@@ -39,8 +39,9 @@ _SIGNS: Sequence[_Sign] = (
     _Sign("email_invalid", r"valid email\b|\bemail[ _]address: |email( address)? is (invalid|blank)"),
     _Sign("refused", r"schema describes"),
     # Not on record: what Mailchimp says of a full plan and of photos (facts.md 7).
+    _Sign("photo_full", r"(storage|file manager|content studio)[^.]* (full|limit|quota|space)"),
     _Sign("plan_full", r"(plan|contact|audience|account) limit|(upgrade|limit .*) your (plan|account)"),
-    _Sign("photo_too_large", r"(file|image)[^.]* (too (large|big)|size)"),
+    _Sign("photo_too_large", r"(file|image)[^.]* (too (large|big)|larger|size)"),
     _Sign("photo_type", r"(file|image)[^.]* (type|extension|format)"),
     _Sign("field_required", r": [^|]*(enter a value|required|not be blank|can'?t be (blank|empty))"),
     _Sign("field_value", r"merge fields were invalid|: "),

@@ -25,6 +25,7 @@ from processor.errors import Gone, MailchimpError
 from processor.mailchimp import audiences, batches, hooks, members
 from processor.mailchimp.audiences import Audience, MailchimpAccount
 from processor.mailchimp.batches import Batch, Operation, OperationResult
+from processor.mailchimp.file_manager import FileManager
 from processor.mailchimp.hooks import Webhook
 from processor.mailchimp.limits import Slots
 from processor.mailchimp.members import Added, MemberIdsPage, MembersPage, NewMember
@@ -62,6 +63,11 @@ class Mailchimp:
             timeouts=timeouts,
             slot_wait_seconds=slot_wait_seconds,
         )
+
+    @property
+    def file_manager(self) -> FileManager:
+        """Its files: pictures for campaigns."""
+        return FileManager(self._transport)
 
     def __repr__(self) -> str:
         return f"Mailchimp(account_key={self._account_key!r})"

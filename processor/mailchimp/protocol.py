@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -27,9 +27,17 @@ _UNKEEPABLE = (b"\\u0000", b"\\ud", b"\\uD")
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """A JSON body that is made while it is sent: its length in bytes, and a way to begin it."""
+
+    length: int
+    pieces: Callable[[], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One call. `template` is the path with names in place of ids, fit for metrics and logs; `is_slow`
-    says that Mailchimp may think longer about it than about other calls."""
+    says that Mailchimp may think longer about it than about other calls. `content` is in place of `json`."""
 
     method: str
     template: str
@@ -37,6 +45,7 @@ class Request:
     params: Mapping[str, str | int] = field(default_factory=dict)
     json: Any = None
     is_slow: bool = False
+    content: Content | None = None
 
     def __post_init__(self) -> None:
         """Refuse ids that would make another path. Raises Invalid."""

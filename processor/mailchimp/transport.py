@@ -29,6 +29,10 @@ _RUN_OUT_STATUSES = frozenset({400, 403, 404, 410})
 """Cloud storages differ in what they say to a signed URL that is too old."""
 
 
+_ABSENT_STATUSES = frozenset({404, 410})
+_PIECE_BYTES = 64 * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long a call may take. The total is looked at whenever bytes arrive, so that an answer that
@@ -132,10 +136,7 @@ class Transport:
         The token is not sent along: the storage is not Mailchimp's API. Raises Gone when the URL has run
         out, Passing when the storage does not answer or the bytes never end.
         """
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
-            raise MailchimpError("refused", detail="The address of the results is not an https address.")
-        asked = self._http.build_request("GET", url, timeout=self._timeout(is_slow=False))
+        asked = self._http.build_request("GET", _fit_to_fetch(url), timeout=self._timeout(is_slow=False))
         asked.headers["User-Agent"] = USER_AGENT
         with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as kept:
             with self._answering(asked) as response:
@@ -148,14 +149,34 @@ class Transport:
             kept.seek(0)
             yield kept
 
+    @contextmanager
+    def stream(self, url: str, max_bytes: int) -> Iterator[Iterator[bytes]]:
+        """Give the bytes behind a URL of the image host, as they arrive.
+
+        The token is not sent along: it is not Mailchimp's API. Raises Gone when nothing is there, Passing
+        when the host does not answer, and, while they are read, when the bytes are too many or too slow.
+        """
+        asked = self._http.build_request("GET", _fit_to_fetch(url), timeout=self._timeout(is_slow=False))
+        asked.headers["User-Agent"] = USER_AGENT
+        with self._answering(asked) as response:
+            if response.status_code in _ABSENT_STATUSES:
+                raise Gone("gone", status=response.status_code)
+            if response.status_code != 200:
+                raise Passing("mailchimp_down", status=response.status_code)
+            yield self._pieces(response.iter_bytes(_PIECE_BYTES), max_bytes, self._timeouts.total_seconds)
+
     def _exchange(self, request: Request) -> _Answer:
         headers = {
             "Authorization": self._authorization,
             "User-Agent": USER_AGENT,
             "Accept": "application/json",
         }
-        content = None
-        if request.json is not None:
+        content: bytes | Iterator[bytes] | None = None
+        if request.content is not None:
+            # A length that is told: not every server in between takes a body without one.
+            headers |= {"Content-Type": "application/json", "Content-Length": str(request.content.length)}
+            content = self._in_time(request.content.pieces(), self._timeouts.total_seconds)
+        elif request.json is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(request.json, allow_nan=False).encode()
         asked = self._http.build_request(
@@ -191,7 +212,22 @@ class Transport:
                 raise Passing("network", detail="TooLarge" if left_bytes < 0 else "TooSlow")
             yield piece
 
+    def _in_time(self, leaving: Iterator[bytes], total_seconds: float) -> Iterator[bytes]:
+        deadline = time.monotonic() + total_seconds
+        for piece in leaving:
+            if time.monotonic() > deadline:
+                raise Passing("network", detail="TooSlow")
+            yield piece
+
     def _timeout(self, *, is_slow: bool) -> httpx.Timeout:
         times = self._timeouts
         read_seconds = times.slow_read_seconds if is_slow else times.read_seconds
         return httpx.Timeout(read_seconds, connect=times.connect_seconds, pool=times.connect_seconds)
+
+
+def _fit_to_fetch(url: str) -> str:
+    """Return the URL. Raises MailchimpError for one that would be read on its way."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
+        raise MailchimpError("refused", detail="The address that Mailchimp gave is not an https address.")
+    return url

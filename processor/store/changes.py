@@ -36,6 +36,8 @@ class Origin(StrEnum):
 class Change:
     """One write to one contact, as JSON can hold it.
 
+    `kind` is "contact", or "photo": then `contact_id` and `contact` are the photo's.
+
     `what` maps each changed name to `{"before": …, "after": …}`; `why` names the event, the connection and
     the cause; `contact` is the whole contact afterwards, or None when it was deleted.
     """
@@ -47,6 +49,7 @@ class Change:
     why: Mapping[str, Any]
     contact: Mapping[str, Any] | None
     at: datetime
+    kind: str = "contact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ def _columns(account_id: str, seq: int, change: Change) -> dict[str, Any]:
         "why": change.why,
         "contact": change.contact,
         "at": change.at,
+        "kind": change.kind,
     }
 
 
@@ -140,5 +144,6 @@ def _change(row: Row[*tuple[Any, ...]]) -> ChangeRow:
         why=row.why,
         contact=row.contact,
         at=row.at,
+        kind=row.kind,
     )
     return ChangeRow(row.seq, change)

@@ -16,7 +16,7 @@ from processor.domain.event import EventStatus
 from processor.store import leases as named
 from processor.store import notices_claim
 from processor.store.members_claim import BATCH
-from processor.store.tables import events, leases, members
+from processor.store.tables import events, leases, members, photos
 
 ALIVE = "worker:"
 ALIVE_SECONDS = 15.0
@@ -35,13 +35,14 @@ def alive(c: Connection, now: datetime) -> list[str]:
 
 def take_over(c: Connection, now: datetime) -> int:
     """Let the leases run out of all work that no living worker holds, and forget the dead; return how much
-    work that was. `inbox.expire` and `members.expire` then give it back. Safe to repeat."""
+    work that was. `expire` of inbox, members and photos then gives it back. Safe to repeat."""
     living = alive(c, now)
     # Through an id list in the order of the ids: members are always locked in that order.
     freed = 0
     for table, held in (
         (members, members.c.claim.is_not(None)),
         (events, events.c.status == EventStatus.PROCESSING),
+        (photos, photos.c.claim.is_not(None)),
     ):
         # What waits for a batch at Mailchimp is held by no worker.
         holders = [*living, BATCH]

@@ -111,7 +111,9 @@ changes = Table(
     Column("origin", Text, nullable=False),
     Column("what", Json, nullable=False),
     Column("why", Json, nullable=False),
+    # The contact or photo afterwards; `contact_id` is then the photo's.
     Column("contact", Json),
+    Column("kind", Text, nullable=False, server_default=text("'contact'")),
     _made_at("at"),
     Index("ix_changes_contact", "account_id", "contact_id", "seq"),
 )
@@ -459,4 +461,89 @@ notice_attempts = Table(
     Column("status", Integer),
     Column("reason", Text),
     sqlite_autoincrement=True,
+)
+
+galleries = Table(
+    "galleries",
+    metadata,
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True),
+    Column("rules", Json, nullable=False),
+    Column("folder_id", RowId),
+    Column("folder_name", Words),
+    # Up to which of Mailchimp's times everything was listed, and when everything was.
+    Column("since", Moment),
+    Column("looked_at", Moment),
+    Column("whole_at", Moment),
+    # What is asked of the next look: "new", "whole"; and whether all that is found there is brought here.
+    Column("wish", Text),
+    _flag("bring"),
+    _count("attempts"),
+    Column("code", Text),
+    Column("detail", Words),
+    Column("due_at", Moment),
+    *_due("galleries"),
+)
+
+photos = Table(
+    "photos",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
+    # The platform's own name of the photo: the same one with other content is a new version.
+    Column("ref", Words),
+    # Whose it is: it goes with them when they are erased.
+    Column("contact_id", Text),
+    Column("name", Words, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    # The content that is kept here; nothing until it was brought.
+    Column("digest", Text),
+    Column("stored", Text),
+    Column("size_bytes", RowId, nullable=False, server_default=text("0")),
+    Column("media_type", Text),
+    _count("width"),
+    _count("height"),
+    # What stands in Mailchimp.
+    Column("file_id", RowId),
+    Column("sent_digest", Text),
+    Column("full_size_url", Words),
+    # Files of earlier versions that are still to be deleted there.
+    Column("stale", Json),
+    # Since when a file may be there whose id nobody has heard.
+    Column("sending_at", Moment),
+    Column("errand", Text),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("detail", Words),
+    Column("instance", Words),
+    Column("due_at", Moment),
+    _count("attempts"),
+    _count("crashes"),
+    Column("claim", Text),
+    Column("claimed_by", Text),
+    _made_at(),
+    _made_at("updated_at"),
+    UniqueConstraint("connection_id", "ref"),
+    Index("ix_photos_list", "connection_id", "created_at", "id"),
+    Index("ix_photos_digest", "connection_id", "digest"),
+    Index("ix_photos_file_id", "connection_id", "file_id"),
+    Index("ix_photos_contact", "account_id", "contact_id"),
+    _partial("ix_photos_claimed_by", "claimed_by", where="claimed_by IS NOT NULL"),
+    *_due("photos"),
+)
+
+photo_views = Table(
+    "photo_views",
+    metadata,
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True),
+    Column("file_id", RowId, primary_key=True, autoincrement=False),
+    Column("name", Words, nullable=False),
+    Column("size_bytes", RowId, nullable=False),
+    _count("width"),
+    _count("height"),
+    Column("full_size_url", Words, nullable=False),
+    Column("thumbnail_url", Words, nullable=False),
+    _made_at(),
+    _made_at("seen_at"),
 )

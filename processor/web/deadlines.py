@@ -9,12 +9,16 @@ a request that is answered already does not end.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 10.0
+UPLOAD_SECONDS = 120.0
+"""For a photo of 10 MB through a thin line; its reader in the application has bounds of its own."""
+UPLOADS = re.compile(r"/v1/accounts/[^/]+/photos")
 MAX_HEAD_BYTES = 65_536
 
 TOO_SLOW = "bothways.too_slow"
@@ -67,7 +71,11 @@ class DeadlineProtocol(HttpToolsProtocol):
             elif self._timer is None:
                 self._arm(self._head_seconds)
         elif self._in_body and self._timer is None:
-            self._arm(self._body_seconds)
+            self._arm(self._patience())
+
+    def _patience(self) -> float:
+        is_upload = UPLOADS.fullmatch(self.scope["path"]) is not None
+        return max(UPLOAD_SECONDS, self._body_seconds) if is_upload else self._body_seconds
 
     def on_message_begin(self) -> None:
         """A head has begun."""

@@ -31,7 +31,7 @@ _REFUSALS: Mapping[int, str] = {
     404: "There is no such thing, or it is another account's.",
     408: "The body did not arrive in time.",
     409: "Something stands in the way; `detail` says what.",
-    413: "The body is larger than 1 MiB.",
+    413: "The body is larger than 1 MiB, or the photo in it than 10 MB.",
     415: "The body is not said to be JSON.",
     422: "Something that was sent is wrong; `errors` says what and where.",
     502: "Mailchimp refused.",
@@ -123,6 +123,8 @@ def _operation(operation: Operation, refs: Schemas) -> dict[str, Any]:
     if operation.body is not None:
         schema = refs[operation.body, "validation"]
         content = {"application/json": {"schema": schema}}
+        if operation.reader is not None:
+            content["multipart/form-data"] = {"schema": {"type": "object", "additionalProperties": True}}
         described["requestBody"] = {"required": not operation.may_lack_body, "content": content}
     return described
 

@@ -29,7 +29,9 @@ from processor.errors import (
     NotUnderstood,
     Passing,
     Reconnect,
+    StorageDown,
     StoreDown,
+    Unfit,
     Unreached,
 )
 from processor.log import say
@@ -48,7 +50,9 @@ STATUSES: Mapping[type[BothwaysError], int] = {
     NotFound: 404,
     Conflict: 409,
     IllegalTransition: 409,
+    Unfit: 422,
     StoreDown: 503,
+    StorageDown: 503,
     Overloaded: 503,
     ShuttingDown: 503,
     Reconnect: 409,
@@ -72,6 +76,7 @@ _OUR_WORDS = (Invalid, Unreached, NotUnderstood, NotFound, Conflict, IllegalTran
 _STORE_DOWN = "The database does not answer; nothing was written. Try again."
 _SAID: Mapping[type[BothwaysError], str] = {
     StoreDown: _STORE_DOWN,
+    StorageDown: "The place where photos are kept does not answer, or is full. Try again.",
     Overloaded: "Too much at once. Try again.",
     ShuttingDown: "This process is stopping. Try again.",
     Reconnect: "Mailchimp no longer accepts our access: the connection has to be made again.",

@@ -6,7 +6,7 @@ import httpx
 from starlette.routing import BaseRoute
 
 from processor.kit import Kit
-from processor.web import openapi, ops, portal
+from processor.web import openapi, ops, photos, portal
 from processor.web.api import endpoint
 from processor.web.api.operation import Operation
 from processor.web.api.table import OPERATIONS
@@ -22,6 +22,7 @@ def routes(kit: Kit, http: httpx.Client) -> list[BaseRoute]:
         *ConnectPages(kit, http).routes(),
         *portal.routes(kit, http),
         *ops.routes(kit),
+        photos.route(kit),
         static(),
     ]
 

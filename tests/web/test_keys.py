@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import pytest
 
 from processor import endpoints
+from processor.photos.keep import Handed
+from processor.photos.keep import keep as keep_photo
 from processor.store import keys, replays
 from processor.web.api.operation import Operation
 from processor.web.api.table import OPERATIONS
 from tests.web.house import ACME, BIRCH, Api, keep, make_connection
 
+PICTURE = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 8, 8)
 BODIES: dict[str, Any] = {
     "writeContact": {"email": "jo@maple-street.test"},
     "writeContacts": {"contacts": [{"id": "jo"}]},
@@ -22,6 +26,9 @@ BODIES: dict[str, Any] = {
     "replayEvents": {"status": "received"},
     "makeWebhookEndpoint": {"url": "https://hooks.birch.test/"},
     "changeWebhookEndpoint": {"enabled": False},
+    "handOverPhoto": {"url": "https://maple-street.test/beach.png"},
+    "pullPhotos": {},
+    "changePhotoRules": {"push_at_once": True},
 }
 """A body that is taken, for each operation that has one."""
 
@@ -45,7 +52,7 @@ def call(api: Api, operation: Operation, path: str, key: str) -> Any:
 def test_without_a_key_nothing_is_answered(api: Api, operation: Operation) -> None:
     """No key, an unknown one, another scheme: 401, with what to send, before anything is looked at."""
     parts = {"connection": "con_x", "event": "evt_1", "audience": "a", "erasure": "ers_x", "replay": "rpl_x"}
-    parts |= {"endpoint": "end_x", "notice": "ntc_x"}
+    parts |= {"endpoint": "end_x", "notice": "ntc_x", "photo": "pho_x"}
     path = address(operation, account=ACME, id="jo", **parts)
     for header in ("", "Bearer", "Bearer bw_unknown", "Basic am86eA==", f"Bearer {'x' * 5000}", "Bearer é"):
         headers = {"Authorization": header.encode()} if header else {}
@@ -63,10 +70,11 @@ def test_a_tenant_finds_nothing_of_another(api: Api, operation: Operation) -> No
     api.put("gone", email="gone@maple-street.test")
     erasure = api.call("POST", f"/v1/accounts/{ACME}/contacts/gone/erase").json()["id"]
     api.put("jo", email="jo@maple-street.test")
-    before = everything(api, connection, event)
+    photo = keep_photo(api.kit, ACME, Handed("beach.png"), iter([PICTURE])).photo.id
+    before = everything(api, connection, event, photo)
     endpoint, _ = endpoints.create(api.kit, ACME, "https://hooks.maple-street.test/")
     notice = endpoints.test(api.kit, endpoint.id, ACME).ref
-    there = {"connection": connection, "event": event, "audience": "a", "erasure": erasure}
+    there = {"connection": connection, "event": event, "audience": "a", "erasure": erasure, "photo": photo}
     there |= {"endpoint": endpoint.id, "notice": notice}
     before.append(endpoints.get(api.kit, endpoint.id, ACME))
     there["replay"] = begun_replay(api)
@@ -76,7 +84,7 @@ def test_a_tenant_finds_nothing_of_another(api: Api, operation: Operation) -> No
         assert answer.status_code == 404
         none = {"connection": "con_none", "event": "evt_99999", "audience": "a", "erasure": "ers_none"}
         none |= {"endpoint": "end_none", "notice": "ntc_none"}
-        none["replay"] = "rpl_none"
+        none |= {"replay": "rpl_none", "photo": "pho_none"}
         nowhere = address(operation, account="nobody", id="jo", **none)
         unknown = call(api, operation, nowhere, api.birch_key)
         assert unknown.status_code == 404
@@ -88,7 +96,7 @@ def test_a_tenant_finds_nothing_of_another(api: Api, operation: Operation) -> No
         assert found.get("count", 0) == 0
         assert found.get("endpoints", []) == []
     assert "maple-street" not in answer.text
-    after = [*everything(api, connection, event), endpoints.get(api.kit, endpoint.id, ACME)]
+    after = [*everything(api, connection, event, photo), endpoints.get(api.kit, endpoint.id, ACME)]
     assert after == before
 
 
@@ -108,13 +116,15 @@ def begun_replay(api: Api) -> str:
         ).id
 
 
-def everything(api: Api, connection: str, event: str) -> list[Any]:
+def everything(api: Api, connection: str, event: str, photo: str) -> list[Any]:
     """All that a tenant's call could have changed."""
     paths = (
         f"/v1/accounts/{ACME}/contacts/jo",
         f"/v1/accounts/{ACME}/changes",
         f"/v1/connections/{connection}",
         f"/v1/events/{event}",
+        f"/v1/photos/{photo}",
+        f"/v1/connections/{connection}/photos/rules",
     )
     return [api.call("GET", path).json() for path in paths]
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from processor import report
 from processor.domain.catalogue import words
-from processor.errors import Invalid, MailchimpError
+from processor.errors import Invalid, MailchimpError, Unfit
 from processor.kit import Kit
 from processor.web import problem
 from processor.web.api.asked import Refused, body_of, checked, parse, query_of
@@ -39,10 +39,7 @@ def route(kit: Kit, path: str, operations: Sequence[Operation]) -> Route:
 async def _answer(kit: Kit, operation: Operation, request: Request) -> Response:
     try:
         caller = await run_in_threadpool(_enter, kit, request)
-        raw = b""
-        if operation.body is not None:
-            seconds, may_lack = kit.settings.body_timeout_seconds, operation.may_lack_body
-            raw = await body_of(request, seconds, may_lack=may_lack)
+        raw = await _read(kit, operation, request)
         if operation.async_handler is not None:
             reply = await operation.async_handler(_call(kit, operation, request, caller, raw))
         else:
@@ -54,9 +51,20 @@ async def _answer(kit: Kit, operation: Operation, request: Request) -> Response:
         return _refusal(error.status, str(error), error.errors)
     except MailchimpError as error:
         return _mailchimp(error)
+    except Unfit as error:
+        return _unfit(error)
     except Invalid as error:
         return _refusal(422, str(error), [(error.field, str(error))] if error.field else [])
     return _response(reply)
+
+
+async def _read(kit: Kit, operation: Operation, request: Request) -> Any:
+    """Return the body's bytes, or whatever the operation's own reader makes of them."""
+    if operation.reader is not None:
+        return await operation.reader(kit, request)
+    if operation.body is None:
+        return b""
+    return await body_of(request, kit.settings.body_timeout_seconds, may_lack=operation.may_lack_body)
 
 
 def _enter(kit: Kit, request: Request) -> Caller:
@@ -80,13 +88,15 @@ def _path(request: Request) -> Mapping[str, str]:
     return path
 
 
-def _work(kit: Kit, operation: Operation, request: Request, caller: Caller, raw: bytes) -> Reply:
+def _work(kit: Kit, operation: Operation, request: Request, caller: Caller, raw: Any) -> Reply:
     assert operation.handler is not None
     return operation.handler(_call(kit, operation, request, caller, raw))
 
 
-def _call(kit: Kit, operation: Operation, request: Request, caller: Caller, raw: bytes) -> Call[Any, Any]:
+def _call(kit: Kit, operation: Operation, request: Request, caller: Caller, raw: Any) -> Call[Any, Any]:
     query = query_of(operation.query, request.query_params.multi_items())
+    if operation.reader is not None:
+        return Call(kit, caller, _path(request), query, raw, request.is_disconnected)
     body = None if operation.body is None else checked(operation.body, parse(raw))
     return Call(kit, caller, _path(request), query, body, request.is_disconnected)
 
@@ -97,6 +107,13 @@ def _refusal(status: int, message: str, errors: Sequence[tuple[str, str]]) -> Pr
     # What is left of a body that was not read to its end would be taken for the next request.
     headers = {"Connection": "close"} if status in {408, 413, 415} else {}
     return Problem(status, message, code=code, headers=headers | NO_STORE, **more)
+
+
+def _unfit(error: Unfit) -> Problem:
+    said = words(error.code, **error.facts)
+    status = 413 if error.code == "photo_too_large" else problem.status_of(error)
+    headers = {"Connection": "close"} if status == 413 else {}
+    return Problem(status, f"{said.happened} {said.todo}", code=error.code, headers=headers | NO_STORE)
 
 
 def _mailchimp(error: MailchimpError) -> Problem:

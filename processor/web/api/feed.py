@@ -12,7 +12,8 @@ from processor.feed import FeedPage
 from processor.store.changes import ChangeRow
 from processor.web.api.operation import Call, Operation, Reply
 from processor.web.models.contact import ContactAnswer
-from processor.web.models.feed import ChangeAnswer, FeedAnswer, FeedAsked
+from processor.web.models.feed import ChangeAnswer, FeedAnswer, FeedAsked, Kind
+from processor.web.models.photo import PhotoAnswer
 
 LOOK_SECONDS = 0.5
 """How often a call that waits looks again: no thread and no database connection is held in between."""
@@ -40,13 +41,16 @@ def _page(call: Call[FeedAsked, None]) -> FeedPage:
 
 def _answer(row: ChangeRow) -> ChangeAnswer:
     change = row.change
+    kind, afterwards = Kind(change.kind), change.contact
     return ChangeAnswer(
+        kind=kind,
         id=change.contact_id,
         version=change.version,
         origin=change.origin,
         what=dict(change.what),
         why=dict(change.why),
-        contact=None if change.contact is None else ContactAnswer.model_validate(change.contact),
+        contact=ContactAnswer.model_validate(afterwards) if afterwards and kind is Kind.CONTACT else None,
+        photo=PhotoAnswer.model_validate(afterwards) if afterwards and kind is Kind.PHOTO else None,
         at=change.at,
     )
 

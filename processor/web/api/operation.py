@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
+from starlette.requests import Request
 
 from processor.kit import Kit
 from processor.web.auth import Caller
@@ -57,6 +58,7 @@ class Reply:
 
 
 Handler = Callable[[Call[Any, Any]], Reply]
+Reader = Callable[[Kit, Request], Awaitable[Any]]
 AsyncHandler = Callable[[Call[Any, Any]], Awaitable[Reply]]
 
 
@@ -77,6 +79,9 @@ class Operation:
     async_handler: AsyncHandler | None = None
     query: type[BaseModel] = Nothing
     body: type[BaseModel] | None = None
+    reader: Reader | None = None
+    """Reads the body in its own way, within its own bounds; `body` is then what its JSON looks like, and it
+    takes the same as a form with a file."""
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     files: Mapping[int, str] = field(default_factory=dict)
     """Media types by status, of answers that are files."""

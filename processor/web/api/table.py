@@ -10,6 +10,7 @@ from processor.web.api import (
     feed,
     members,
     outgoing,
+    photos,
     portal,
     preview,
     replays,
@@ -29,4 +30,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *outgoing.OPERATIONS,
     *replays.OPERATIONS,
+    *photos.OPERATIONS,
 )

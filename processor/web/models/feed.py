@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from pydantic import Field
 from processor.store.changes import Origin
 from processor.web.models.contact import ContactAnswer
 from processor.web.models.kinds import Answer, AskedInAddress, Word
+from processor.web.models.photo import PhotoAnswer
 
 
 class FeedAsked(AskedInAddress):
@@ -23,15 +25,24 @@ class FeedAsked(AskedInAddress):
     origin: Origin | None = Field(None, description="Only changes that came from there.")
 
 
-class ChangeAnswer(Answer):
-    """One change of one contact."""
+class Kind(StrEnum):
+    """What a change is about."""
 
-    id: str = Field(description="The contact's id.")
+    CONTACT = "contact"
+    PHOTO = "photo"
+
+
+class ChangeAnswer(Answer):
+    """One change of one contact, or of one photo."""
+
+    kind: Kind = Field(description="What it is about.")
+    id: str = Field(description="The contact's id, or the photo's.")
     version: int
     origin: Origin
     what: dict[str, Any] = Field(description="Each changed name with its value before and after.")
     why: dict[str, Any] = Field(description="What caused it: an event, a connection, a call.")
     contact: ContactAnswer | None = Field(description="The whole contact afterwards; null when deleted.")
+    photo: PhotoAnswer | None = Field(description="The whole photo afterwards; null when deleted.")
     at: datetime
 
 

@@ -18,6 +18,10 @@ SAID: Mapping[str, str] = {
     "retried": "Being tried again now.",
     "nothing": "Nobody was failing any more, so there was nothing to try again.",
     "saved": "Saved.",
+    "photo_sent": "Being sent to Mailchimp.",
+    "photos_all_there": "Everything is in Mailchimp already, or on its way.",
+    "photo_brought": "Being brought here.",
+    "photos_looking": "We are asking Mailchimp what it has.",
     "reconnected": "Mailchimp accepts our access again. Everything goes on where it stopped.",
 }
 """What a page says after a form, by the word in its address: an address can make it say nothing else."""

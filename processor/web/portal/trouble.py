@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from processor.domain.catalogue import words
-from processor.errors import BothwaysError, Conflict, Invalid, MailchimpError, NotFound, Passing, StoreDown
+from processor.errors import (
+    BothwaysError,
+    Conflict,
+    Invalid,
+    MailchimpError,
+    NotFound,
+    Passing,
+    StoreDown,
+    Unfit,
+)
 from processor.web import problem
 
 OPEN_AGAIN = "Open it again from the platform where you found it: you get a new link there each time."
@@ -88,5 +97,6 @@ def trouble(error: BothwaysError) -> Trouble:
     if isinstance(error, MailchimpError):
         said = words(error.code, detail=error.detail, instance=error.instance)
         return Trouble(status, said.title, said.happened, said.todo)
-    said = words(error.code)
+    facts = error.facts if isinstance(error, Unfit) else {}
+    said = words(error.code, **facts)
     return Trouble(status, said.title, said.happened, said.todo)

@@ -29,6 +29,7 @@ def _nav(found: ConnectionReport) -> list[tuple[str, str]]:
     return [
         ("", "Overview"),
         *([("/contacts", "Contacts")] if has_started(found) else []),
+        *([("/photos", "Photos")] if has_started(found) else []),
         *([("/setup", "Set-up")] if has_access else []),
         *([("/preview", "Preview")] if is_set_up and has_access else []),
         *([("/sync", "First sync")] if found.row.state == ConnectionState.IMPORTING else []),
