@@ -13,8 +13,8 @@ from processor.store import leases
 
 PLACES = {PUSH: 4, PHOTOS: 4, DELIVER: 2}
 """How many workers push, or carry photos, for one connection at a time: half as many as an account's open
-calls, since each spends about as long on the database as on its calls. And how many send to one endpoint: one that begins to
-hang must leave workers for others."""
+calls, since each spends about as long on the database as on its calls. And how many send to one endpoint: one
+that begins to hang must leave workers for others."""
 
 
 def places(actor: str) -> list[str]:
