@@ -51,11 +51,13 @@ def decide(
     *,
     max_attempts: int | None = None,
     base_seconds: float = BASE_SECONDS,
+    ends: bool = True,
 ) -> Again | Bury:
     """Return whether to try again after the attempt with this number (the first is 1) failed.
 
     `rng_fraction` is from 0 up to 1 and spreads the waits. `max_attempts` replaces MAX_ATTEMPTS, and
-    lowers the limits of the other codes where it is below them.
+    lowers the limits of the other codes where it is below them. Without `ends` what passes by itself is tried
+    for ever, at the longest of its waits.
     """
     found = entry(code)
     rule = found.retry
@@ -64,9 +66,9 @@ def decide(
     if rule is Retry.NEVER:
         return Bury("Trying again would not change it.")
     limit, first, longest = _schedule(found.code, max_attempts, base_seconds)
-    if attempt >= limit:
+    if attempt >= limit and ends:
         return Bury(f"It was tried {attempt} times." if attempt != 1 else "It was tried once.")
-    doublings = min(max(attempt, 1) - 1, 30)
+    doublings = min(max(min(attempt, limit), 1) - 1, 30)
     wait = min(first * 2**doublings, longest)
     return Again(wait * (1 - JITTER * (1 - rng_fraction)))
 

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from processor.converge.meet import OUTAGES
 from processor.domain import retry
-from processor.domain.catalogue import Retry, entry
 from processor.domain.contact import Contact, email_key
 from processor.domain.outgoing import NoticeKind
 from processor.domain.plan import Exclusion, MemberState
@@ -183,6 +182,8 @@ def _refused(
         kit.chance(),
         max_attempts=kit.settings.event_attempts,
         base_seconds=kit.settings.retry_base_seconds,
+        # An outage says nothing about the contact; and that somebody left is sent however long it takes.
+        ends=error.code not in OUTAGES and not row.urgent,
     )
     row = replace(
         row,
@@ -195,7 +196,4 @@ def _refused(
         return replace(row, state=MemberState.WAITING, due_at=now)
     if isinstance(decision, retry.Again):
         return replace(row, state=MemberState.WAITING, due_at=now + decision.after)
-    if error.code in OUTAGES or (row.urgent and entry(error.code).retry is Retry.BY_ITSELF):
-        # It says nothing about the contact; and that somebody left is sent however long it takes.
-        return replace(row, state=MemberState.WAITING, due_at=now + retry.LONGEST_WAIT)
     return replace(row, state=MemberState.FAILING, due_at=None, urgent=False)
