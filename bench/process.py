@@ -22,6 +22,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -221,13 +222,18 @@ def run(made: Stand, name: str, events: int, latency_seconds: float) -> None:
     found = wait_for(made, [*audiences, *([small] if small else [])], after)
     made.control.latency(0)
     took = max(found[email] for a in audiences for email in a.told_at) - began
-    calls = sum(sum(made.control.calls(a.mailchimp_account).values()) for a in audiences)
+    by_name: Counter[str] = Counter()
+    for audience in audiences:
+        by_name.update(made.control.calls(audience.mailchimp_account))
+    calls = by_name.total()
     all_waits = sorted(w for a in audiences for w in waits(a, found))
     print(
         f"{name:7} {len(all_waits):>7,} events  {len(all_waits) / took:7,.0f} a second  {calls:>5,} calls  "
         f"p50 {statistics.median(all_waits):6.2f} s  p99 {percentile(all_waits, 0.99):6.2f} s  "
         f"memory {made.peak_mib():.0f} MiB"
     )
+    for call, number in by_name.most_common(4):
+        print(f"        {number:>6,}  {call}")
     if small is not None:
         slow = waits(small, found)
         print(

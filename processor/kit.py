@@ -40,6 +40,15 @@ class Heard:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What this process last read of an audience's changes, to their end: everything that had changed when
+    the event with this number, and all before it, had been kept; and since when to read the next time."""
+
+    event_id: int
+    since: datetime
+
+
 class Lanes:
     """How many workers of a process may send webhooks at once: half of them to endpoints that answer, a
     quarter to those that may hang. The rest is left for contacts."""
@@ -78,6 +87,8 @@ class Kit:
     calls: Calls = field(default_factory=Calls)
     """What this process asked of Mailchimp, until it is written down (`processor.attempt`)."""
 
+    readings: dict[str, Reading] = field(default_factory=dict)
+    """The last reading of each connection's changes by this process (`burst`)."""
     heard: dict[tuple[str, str], Heard] = field(default_factory=dict)
     """What this process has read of what changed in an audience (`processor.push.know`). Losing it costs a
     call."""

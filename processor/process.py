@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from processor import spans
+from processor import burst, spans
 from processor.attempt import current_work
 from processor.broker import PROCESS, PUSH, SWEEP
-from processor.converge import Cause, Outcome, Verdict, converge
+from processor.converge import Cause, Outcome, Sighting, Verdict, converge
 from processor.converge.believe import BadNews, believe
 from processor.domain import retry
 from processor.domain.connection import LEAVING, LIVE
@@ -28,10 +28,10 @@ from processor.errors import MailchimpError, NotUnderstood, StoreDown
 from processor.halt import halt, is_halting
 from processor.kit import Kit
 from processor.log import bind, say
-from processor.look import Enough, Question, look, look_again
+from processor.look import Enough, Question, look_again, look_up_each
 from processor.mailchimp import webhook
 from processor.mailchimp.client import Mailchimp
-from processor.meeting import meet_owners_first
+from processor.meeting import Meet, meet_owners_first
 from processor.resting import believe_who_left
 from processor.store import Connection, connections, inbox, members
 from processor.store.connections import ConnectionRow
@@ -256,20 +256,20 @@ def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case], 
     _name_the_nameless(mailchimp, audience, cases, enough)
     cases = [case for case in cases if case.is_open and case.event and case.event.email]
     cases = _without_echoes(kit, connection, cases)
-    questions = _questions(kit, connection, {case.address for case in cases})
-    looked = look(mailchimp, audience, questions, connection.watermark, enough)
-    answered = {s.address for s in looked.sightings}
-    cases = [case for case in cases if case.address in answered]
+    cases = _without_those_read_since(kit, connection, cases)
     cause = Cause("webhook", tuple(case.row.id for case in cases))
     meet = partial(converge, kit, connection, cause=cause)
-    outcomes = meet([*looked.sightings, *looked.by_the_way])
-    unsure = [o.sighting for o in outcomes if o.verdict is Verdict.AGAIN]
-    fresh = look_again(mailchimp, audience, unsure, enough)
-    outcomes += meet(fresh)
-    outcomes += meet_owners_first(meet, mailchimp, audience, outcomes)
-    if looked.watermark is not None and len(fresh) == len(unsure):
-        with kit.store.write() as c:
-            connections.advance_watermark(c, connection.id, looked.watermark, kit.now())
+    questions = _questions(kit, connection, {case.address for case in cases})
+    many = burst.are_many(kit, connection, questions)
+    outcomes = burst.read(kit, mailchimp, connection, questions, meet, enough) if many else []
+    read = {o.sighting.address for o in outcomes}
+    if many:  # who is on no page has not changed since what was read before
+        _without_those_read_since(kit, connection, [case for case in cases if case.address not in read])
+    still = {case.address for case in cases if case.is_open} - read
+    looked = look_up_each(mailchimp, audience, [q for q in questions if q.address in still], enough)
+    outcomes += _met(meet, mailchimp, audience, looked, enough)
+    answered = {o.sighting.address for o in outcomes}
+    cases = [case for case in cases if case.is_open and case.address in answered]
     by_address = {o.sighting.address: o for o in outcomes if o.sighting.address is not None}
     # Who was not looked at again in time stays open: nobody knows yet which view was the newer one.
     cases = [case for case in cases if by_address[case.address].verdict is not Verdict.AGAIN]
@@ -283,6 +283,37 @@ def _look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[_Case], 
             _conclude(case, by_address[case.address])
     if any(o.plan is not None and not o.plan.up.is_empty for o in outcomes):
         kit.bell.ring(PUSH, [connection.id])
+
+
+def _met(
+    meet: Meet, mailchimp: Mailchimp, audience: str, sightings: Sequence[Sighting], enough: Enough
+) -> list[Outcome]:
+    """Converge what was looked up, and look once more where that did not settle it."""
+    outcomes = meet(sightings)
+    unsure = [o.sighting for o in outcomes if o.verdict is Verdict.AGAIN]
+    outcomes += meet(look_again(mailchimp, audience, unsure, enough))
+    return outcomes + meet_owners_first(meet, mailchimp, audience, outcomes)
+
+
+def _without_those_read_since(kit: Kit, connection: ConnectionRow, cases: list[_Case]) -> list[_Case]:
+    """Settle what was kept before everything that had changed was read; return the others. Who left, and
+    whoever is to be looked at again, is looked at."""
+    before = burst.read_to(kit, connection)
+    done = [case for case in cases if case.row.id <= before and _was_answered(kit, case)]
+    if not done:
+        return cases
+    with kit.store.read() as c:
+        rows = members.by_views(c, connection.id, email_keys={case.address for case in done})
+    known = {row.email_key for row in rows if row.theirs is not None}
+    for case in done:
+        if case.address in known:
+            case.skip(SkipReason.NOTHING_NEW)
+    return [case for case in cases if case.is_open]
+
+
+def _was_answered(kit: Kit, case: _Case) -> bool:
+    is_first = case.row.attempts <= 1 and kit.now() - case.row.received_at < FRESH
+    return is_first and case.event is not None and case.event.type not in LEFT
 
 
 def _without_echoes(kit: Kit, connection: ConnectionRow, cases: list[_Case]) -> list[_Case]:
