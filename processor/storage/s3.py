@@ -125,7 +125,7 @@ def _asked() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = error.response["Error"]["Code"]
+        code = error.response.get("Error", {}).get("Code", "")
         kind = _Missing if code in _NO_SUCH_KEY else StorageDown
         raise kind(f"the bucket answers {code}") from None
     except (BotoCoreError, HTTPError, OSError) as error:
