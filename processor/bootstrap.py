@@ -27,7 +27,6 @@ from processor.mailchimp.transport import Call, Timeouts, open_http
 from processor.outside import Outside
 from processor.seals import token_bind
 from processor.storage import LocalStorage, Storage
-from processor.storage.s3 import S3Storage
 from processor.store import open_store
 from processor.store.connections import ConnectionRow
 from processor.store.engine import Store
@@ -67,9 +66,10 @@ class House:
 def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House:
     """Return a house for these settings. Opens no port, starts no thread and changes no table.
 
-    Raises ConfigError when Redis may throw messages away.
+    Raises ConfigError when Redis may throw messages away, or the bucket for photos cannot be used.
     """
     spans.set_up()
+    storage = _storage(settings)
     client = _redis(settings)
     broker = make_broker(settings.redis_url, client)
     bell: Bell = LocalBell(broker) if client is None else RedisBell(broker, client)
@@ -85,7 +85,7 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
         bell=bell,
         mailchimp=_mailchimp(settings, sealer, http, slots, partial(_note, calls, now)),
         outside=Outside(allow_private=settings.allow_private_targets),
-        storage=_storage(settings),
+        storage=storage,
         now=now,
         lanes=Lanes(settings.worker_threads),
         calls=calls,
@@ -97,13 +97,13 @@ def _storage(settings: Settings) -> Storage:
     bucket = settings.bucket
     if bucket is None:
         return LocalStorage(settings.data_dir / "photos")
-    return S3Storage(
-        endpoint=bucket.endpoint,
-        region=bucket.region,
-        bucket=bucket.name,
-        key_id=bucket.key_id,
-        secret=bucket.secret,
-    )
+    try:
+        from processor.storage.s3 import S3Storage
+    except ImportError:
+        raise ConfigError(
+            ["PHOTO_STORAGE: a bucket needs boto3. Install it: pip install 'bothways[s3]'"]
+        ) from None
+    return S3Storage(bucket)
 
 
 def _redis(settings: Settings) -> redis.Redis | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -35,13 +35,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Where photos are kept, in a service that speaks S3."""
+    """Where photos are kept, in a service that speaks S3. Without an endpoint it is AWS's, by its region."""
 
-    endpoint: str
-    region: str
     name: str
-    key_id: str
-    secret: str = field(repr=False)
+    region: str
+    endpoint: str | None
 
 
 class Settings(BaseSettings):
@@ -82,10 +80,8 @@ class Settings(BaseSettings):
     ops_mask_addresses: bool = Field(True, description="Whether /ops shows e-mail addresses in part only.")
     data_dir: Path = Field(Path("data"), description="Where the embedded mode keeps its files.")
     photo_storage: str = Field(
-        "", description="A bucket for photos: s3://BUCKET?endpoint=https://…&region=…; empty for DATA_DIR."
+        "", description="A bucket for photos: s3://BUCKET?region=…&endpoint=https://…; empty for DATA_DIR."
     )
-    photo_storage_key_id: str = Field("", description="Key id of that bucket.")
-    photo_storage_secret: SecretStr = Field(SecretStr(""), description="Secret of the same key.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
     )
@@ -138,15 +134,13 @@ class Settings(BaseSettings):
         if not self.photo_storage:
             return None
         parts = urlsplit(self.photo_storage)
-        said = dict(parse_qsl(parts.query))
-        endpoint = urlsplit(said.get("endpoint", ""))
-        is_safe = endpoint.scheme == "https" or endpoint.hostname in LOOPBACK_HOSTS
-        if parts.scheme != "s3" or not parts.netloc or not endpoint.netloc or not is_safe:
+        said = dict(parse_qsl(parts.query, keep_blank_values=True))
+        region, endpoint = said.pop("region", "us-east-1"), said.pop("endpoint", None)
+        # A name that is not known may be one of these two mistyped, and photos would go elsewhere.
+        is_one = parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc) and region and not said
+        if not is_one or parts.path.strip("/") or not (endpoint is None or _is_endpoint(endpoint)):
             raise ValueError("no bucket")
-        secret = self.photo_storage_secret.get_secret_value()
-        return Bucket(
-            said["endpoint"], said.get("region", "us-east-1"), parts.netloc, self.photo_storage_key_id, secret
-        )
+        return Bucket(parts.netloc, region, endpoint)
 
     @property
     def host(self) -> str:
@@ -215,14 +209,12 @@ def _problems(settings: Settings, role: Role) -> list[str]:
 
 def _bucket_problems(settings: Settings) -> list[str]:
     try:
-        bucket = settings.bucket
+        _ = settings.bucket
     except ValueError:
         return [
-            "PHOTO_STORAGE: write it as s3://BUCKET?endpoint=https://…&region=…, or leave it empty to keep "
-            "photos in DATA_DIR."
+            "PHOTO_STORAGE: write it as s3://BUCKET?region=… for AWS, with &endpoint=https://… for another "
+            "service, or leave it empty to keep photos in DATA_DIR."
         ]
-    if bucket is not None and not (bucket.key_id and bucket.secret):
-        return ["PHOTO_STORAGE_KEY_ID and PHOTO_STORAGE_SECRET: set the key of the bucket in PHOTO_STORAGE."]
     return []
 
 
@@ -294,6 +286,15 @@ def _url_problems(settings: Settings) -> list[str]:
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.IGNORECASE)
 """A host as it may stand in a Content-Security-Policy: nothing that could end one of its parts."""
+
+
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{3,255}")
+
+
+def _is_endpoint(text: str) -> bool:
+    parts = urlsplit(text)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
+    return is_safe and _HOST.fullmatch(parts.netloc) is not None
 
 
 def _is_origin(text: str) -> bool:

@@ -83,8 +83,9 @@ def set_up(level: str = "INFO", *, as_json: bool = True) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Both print whole URLs, and a webhook's path is a secret.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # They print whole URLs, where a webhook's path is a secret, or signatures.
+    for name in ("httpx", "boto3", "botocore", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True
 
 

@@ -1,32 +1,33 @@
-"""A webhook, its job and its calls are one trace, where OpenTelemetry is installed."""
+"""A webhook, its job and its calls are one trace, where somebody listens through OpenTelemetry."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.whole.world import World, until
 
-sdk: Any = pytest.importorskip("opentelemetry.sdk.trace")
 JO = "jo@maple-street.test"
 
 
 @pytest.fixture(scope="module")
-def told() -> Any:
+def told() -> Iterator[InMemorySpanExporter]:
     """The spans that ended, while somebody listens."""
-    from opentelemetry import trace
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
     kept = InMemorySpanExporter()
-    provider = sdk.TracerProvider()
+    provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
     trace.set_tracer_provider(provider)
-    return kept
+    yield kept
+    provider.shutdown()
 
 
-def test_webhook_job_and_calls_are_one_trace(told: Any, acme: World) -> None:
+def test_webhook_job_and_calls_are_one_trace(told: InMemorySpanExporter, acme: World) -> None:
     """Without anything travelling with the event; and nobody's address is in it."""
     told.clear()
     acme.control.subscribe(acme.audience, JO, merge_fields={"FNAME": "Jo"})
