@@ -85,7 +85,7 @@ class Audience:
 
 
 def connect(made: Stand, number: int, first: int, people: int) -> Audience:
-    """Connect one more audience with so many people, and let its first sync run to its end."""
+    """Connect one more audience with so many people, and begin its first sync."""
     account = made.control.account(f"Bench {number}")
     listed = made.control.audience(account.id, "News", merge_fields=[{"tag": "CITY", "type": "text"}])
     made.control.put_members(listed.id, (member(n, "Oslo") for n in range(first, first + people)))
@@ -93,15 +93,18 @@ def connect(made: Stand, number: int, first: int, people: int) -> Audience:
     kit = made.house.kit
     setup.save(kit, connection_id, Choices(audience_id=listed.id), "bench")
     install.start(kit, connection_id, "bench", skip_preview=True)
-    found = Audience(listed.id, account.id, connection_id, first)
+    return Audience(listed.id, account.id, connection_id, first)
+
+
+def in_sync(made: Stand, found: Audience) -> None:
+    """Wait for the end of its first sync, and learn where its webhooks go."""
     deadline = time.monotonic() + LIMIT_SECONDS
-    while _state(made, connection_id) != ConnectionState.IN_SYNC:
+    while _state(made, found.connection_id) != ConnectionState.IN_SYNC:
         if time.monotonic() > deadline:
             raise SystemExit("a first sync did not end in time")
         time.sleep(0.05)
-    hook = made.control.audience_info(listed.id)["webhooks"][0]
+    hook = made.control.audience_info(found.id)["webhooks"][0]
     found.path, found.secret = urlsplit(hook["url"]).path, hook["secret"]
-    return found
 
 
 def _state(made: Stand, connection_id: str) -> str:
@@ -203,6 +206,8 @@ def run(made: Stand, name: str, events: int, latency_seconds: float) -> None:
     each = events // count
     audiences = [connect(made, n, n * each, each) for n in range(count)]
     small = connect(made, 9999, 10_000_000, SMALL_EVENTS) if name == "beside" else None
+    for audience in [*audiences, *([small] if small else [])]:
+        in_sync(made, audience)
     for audience in audiences:
         change(made, audience, each)
     if small is not None:
