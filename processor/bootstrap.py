@@ -21,6 +21,7 @@ from processor.mailchimp.limits import LocalSlots, RedisSlots, Slots
 from processor.mailchimp.transport import Call, Timeouts, open_http
 from processor.outside import Outside
 from processor.seals import token_bind
+from processor.smtp import Post
 from processor.store import open_store
 from processor.store.connections import ConnectionRow
 from processor.store.engine import Store
@@ -73,6 +74,7 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
         bell=bell,
         mailchimp=_mailchimp(settings, sealer, http, slots),
         outside=Outside(allow_private=settings.allow_private_targets),
+        post=Post(settings.smtp_url.get_secret_value(), settings.mail_from),
         now=now,
         lanes=Lanes(settings.worker_threads),
     )

@@ -31,6 +31,8 @@ UNINSTALL = "uninstall"
 ERASE = "erase_contacts"
 PREVIEW = "preview_audience"
 DELIVER = "deliver_notices"
+REVIEW = "review_issues"
+MAIL = "send_mails"
 CHECK = "check"
 """Answers the doctor: proves that a poke reaches a worker."""
 

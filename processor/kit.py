@@ -15,6 +15,7 @@ from processor.broker import Bell
 from processor.config import Settings
 from processor.mailchimp.client import Mailchimp
 from processor.outside import Outside
+from processor.smtp import Post
 from processor.store.connections import ConnectionRow
 from processor.store.engine import Store
 from processor.store.sealing import Sealer
@@ -57,6 +58,8 @@ class Kit:
     mailchimp: Callable[[ConnectionRow], Mailchimp]
     outside: Outside = field(default_factory=Outside)
     """A way to addresses that a platform gave us."""
+    post: Post = field(default_factory=Post)
+    """A way to the mail server, where one is set."""
     now: Callable[[], datetime] = utc_now
     chance: Callable[[], float] = random.random
     """Between 0 and 1: spreads retries."""

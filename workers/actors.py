@@ -7,13 +7,28 @@ from collections.abc import Callable
 
 import dramatiq
 
-from processor.broker import CHECK, COLLECT, DELIVER, ERASE, PREVIEW, PROCESS, PUSH, QUEUE, SWEEP, UNINSTALL
+from processor.broker import (
+    CHECK,
+    COLLECT,
+    DELIVER,
+    ERASE,
+    MAIL,
+    PREVIEW,
+    PROCESS,
+    PUSH,
+    QUEUE,
+    REVIEW,
+    SWEEP,
+    UNINSTALL,
+)
 from processor.deliver import deliver
 from processor.doctor import answer
 from processor.erase import finish as finish_erasing
 from processor.errors import StoreDown
+from processor.issues import review
 from processor.kit import Kit
 from processor.log import say
+from processor.mailing import send_due
 from processor.preview import carry_out
 from processor.process import process
 from processor.push import push
@@ -34,6 +49,8 @@ VERBS: dict[str, Verb] = {
     ERASE: finish_erasing,
     PREVIEW: carry_out,
     DELIVER: deliver,
+    REVIEW: review,
+    MAIL: send_due,
     CHECK: answer,
 }
 
