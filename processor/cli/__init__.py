@@ -8,7 +8,9 @@ from processor.cli.connections import connections
 from processor.cli.contact import contact
 from processor.cli.demo import demo
 from processor.cli.events import events, replay
+from processor.cli.issues import issues
 from processor.cli.keys import keys
+from processor.cli.mails import mails
 from processor.cli.preview import preview
 from processor.cli.run import doctor, migrate, sandbox, up
 from processor.cli.sync import sync
@@ -39,6 +41,8 @@ for command in (
     sync,
     events,
     replay,
+    issues,
+    mails,
     webhooks,
 ):
     main.add_command(command)

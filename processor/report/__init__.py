@@ -1,4 +1,4 @@
-"""Tells how things stand: connections and their contacts in words, events with their history.
+"""Tells how things stand: connections, their issues and contacts in words, events with their history.
 
 Reads only, for every door.
 
@@ -17,12 +17,15 @@ from processor.report.connections import (
     row_of,
 )
 from processor.report.events import EventPage, EventReport, event, events
+from processor.report.issues import IssueReport, IssuesPage, issue, issues, members_of_issue
 from processor.report.members import MemberReport, MembersPage, members
 
 __all__ = [
     "ConnectionReport",
     "EventPage",
     "EventReport",
+    "IssueReport",
+    "IssuesPage",
     "MemberReport",
     "MembersPage",
     "all_connections",
@@ -30,7 +33,10 @@ __all__ = [
     "connections_of",
     "event",
     "events",
+    "issue",
+    "issues",
     "members",
+    "members_of_issue",
     "receipts_of",
     "row_of",
 ]

@@ -8,6 +8,8 @@ from processor.web.api import (
     erasures,
     events,
     feed,
+    issues,
+    mails,
     members,
     outgoing,
     portal,
@@ -25,6 +27,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *preview.OPERATIONS,
     *sync.OPERATIONS,
     *members.OPERATIONS,
+    *issues.OPERATIONS,
+    *mails.OPERATIONS,
     *events.OPERATIONS,
     *outgoing.OPERATIONS,
 )

@@ -18,6 +18,10 @@ SAID: Mapping[str, str] = {
     "retried": "Being tried again now.",
     "nothing": "Nobody was failing any more, so there was nothing to try again.",
     "saved": "Saved.",
+    "known": "Noted: you will not be reminded of it.",
+    "muted": "Noted: you will be reminded in 30 days, if it is still there.",
+    "mailed": "A test is on its way. It should arrive within a minute.",
+    "unmailed": "No test was sent: there is no mail server, or no address.",
     "reconnected": "Mailchimp accepts our access again. Everything goes on where it stopped.",
 }
 """What a page says after a form, by the word in its address: an address can make it say nothing else."""
