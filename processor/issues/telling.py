@@ -31,9 +31,9 @@ def tell(kit: Kit, c: Connection, connection: ConnectionRow, told: Sequence[tupl
     for issue, news in told:
         reader = connection.account_id if is_customers(issue.code) else None
         is_read = kit.post.is_set and bool(address if reader else kit.settings.operator_email)
-        if is_read and (news is not News.RESOLVED or issue.told_at is not None):
+        if is_read and (news is not News.RESOLVED or _was_told(issue)):
             to_mail.setdefault(reader, []).append((issue, news))
-            issues.write(c, replace(issue, told_at=now if news is not News.RESOLVED else None))
+            issues.write(c, issue if news is News.RESOLVED else replace(issue, told_at=now))
         else:
             issues.write(c, issue)
     for issue, news in told:
@@ -45,6 +45,11 @@ def tell(kit: Kit, c: Connection, connection: ConnectionRow, told: Sequence[tupl
         items = [{"issue": issue.ref, "news": news} for issue, news in to_mail[reader]]
         due_at = min(_due_at(kit, issue, news, now) for issue, news in to_mail[reader])
         mails.gather(c, reader, items, now, due_at)
+
+
+def _was_told(issue: Issue) -> bool:
+    """Whether its opening was told by mail: only then is its end."""
+    return issue.told_at is not None and issue.told_at >= issue.opened_at
 
 
 def _due_at(kit: Kit, issue: Issue, news: News, now: datetime) -> datetime:
