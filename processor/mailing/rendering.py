@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
@@ -16,6 +17,9 @@ from processor.store.mails import MailRow
 MOST_SHOWN = 20
 """Issues that one mail tells in full."""
 
+_POLICY = policy.SMTP.clone(max_line_length=250)
+"""Longer than a subject: some programs show a folded one with the fold in it."""
+
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=select_autoescape(["html"], default=False),
@@ -28,7 +32,7 @@ _TEMPLATES = Environment(
 def message_of(kit: Kit, held: MailRow, link: str | None) -> EmailMessage:
     """Return the mail of a claimed row, the same at every attempt but for its link. `link` opens the
     customer's portal; None for the operator's mail, which names commands instead."""
-    message = EmailMessage()
+    message = EmailMessage(_POLICY)
     message["From"] = kit.settings.mail_from
     message["To"] = held.address or ""
     message["Subject"] = held.subject or ""

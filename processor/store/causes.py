@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import Boolean, ColumnElement, Connection, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, func, select, text
 
 from processor.domain.event import EventStatus
 from processor.domain.issue import MOST_OF_A_CONNECTION, Cause, IssueKind
@@ -13,10 +14,8 @@ from processor.domain.plan import MemberState
 from processor.store.tables import events, members
 
 # Literal, so that both databases know that the partial index has all of it.
-HAS_A_CAUSE: ColumnElement[bool] = literal_column(
-    "members.reason IS NOT NULL AND members.state <> 'excluded'", Boolean()
-)
-_DEAD: ColumnElement[bool] = literal_column("events.status = 'dead'", Boolean())
+HAS_A_CAUSE = cast("ColumnElement[bool]", text("members.reason IS NOT NULL AND members.state <> 'excluded'"))
+_DEAD = cast("ColumnElement[bool]", text("events.status = 'dead'"))
 
 
 def of_contacts(c: Connection, connection_id: str, outages: Collection[str], tried: int) -> list[Cause]:
@@ -64,11 +63,15 @@ def of_deliveries(c: Connection, connection_id: str, since: datetime | None) -> 
 
 
 def example(c: Connection, connection_id: str, code: str, field: str) -> int | None:
-    """Return the number of the member who fails longest for this cause, or None."""
+    """Return the number of the first member who fails for this cause, else of the first who is tried again
+    for it, or None."""
     about = members.c.field == field if field else members.c.field.is_(None)
-    query = select(func.min(members.c.id)).where(*_of(connection_id, code), about)
-    found: int | None = c.scalar(query)
-    return found
+    for state in (MemberState.FAILING, MemberState.WAITING):
+        query = select(members.c.id).where(*_of(connection_id, code), about, members.c.state == state)
+        found: int | None = c.scalar(query.order_by(members.c.id).limit(1))
+        if found is not None:
+            return found
+    return None
 
 
 def last_dead(c: Connection, connection_id: str, code: str) -> int | None:
