@@ -4,8 +4,8 @@
 
 The contacts fail of one cause for a month, and the connection is reviewed once an hour of it: on SQLite, or
 with BOTHWAYS_TEST_POSTGRES set and `--services` on PostgreSQL. Printed are how many issues there are, the
-mails that arrived at a server on the loopback, the time of a review, and the slowest of several loads of each page. It talks
-to the loopback only and stops by itself.
+mails that arrived at a server on the loopback, the time of a review, and the slowest of several loads of each
+page. It talks to the loopback only and stops by itself.
 """
 
 from __future__ import annotations
