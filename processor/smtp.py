@@ -37,22 +37,13 @@ class Post:
     def send(self, message: EmailMessage) -> None:
         """Hand one mail over. It has its own `Message-ID`, by which a reader knows a repetition. Raises
         Unposted, final where the server will not take this mail later either."""
-        try:
-            with self._opened() as server:
-                server.send_message(message)
-        except smtplib.SMTPRecipientsRefused as error:
-            code, said = next(iter(error.recipients.values()))
-            raise Unposted(_shown(code, said), is_final=500 <= code < 600) from None
-        except smtplib.SMTPAuthenticationError as error:
-            raise Unposted(_shown(error.smtp_code, error.smtp_error)) from None
-        except (smtplib.SMTPDataError, smtplib.SMTPSenderRefused) as error:
-            raise Unposted(
-                _shown(error.smtp_code, error.smtp_error), is_final=error.smtp_code in {552, 554}
-            ) from None
-        except smtplib.SMTPResponseException as error:
-            raise Unposted(_shown(error.smtp_code, error.smtp_error)) from None
-        except (OSError, ValueError, smtplib.SMTPException) as error:
-            raise Unposted(f"it does not answer as it should ({type(error).__name__})") from None
+        with _in_words(), self._opened() as server:
+            server.send_message(message)
+
+    def check(self) -> None:
+        """Return when the server answers and lets us in; sends nothing. Raises Unposted."""
+        with _in_words(), self._opened() as server:
+            server.noop()
 
     @contextmanager
     def _opened(self) -> Iterator[smtplib.SMTP]:
@@ -74,6 +65,25 @@ class Post:
                 server.quit()
         finally:
             server.close()
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except smtplib.SMTPRecipientsRefused as error:
+        code, said = next(iter(error.recipients.values()))
+        raise Unposted(_shown(code, said), is_final=500 <= code < 600) from None
+    except smtplib.SMTPAuthenticationError as error:
+        raise Unposted(_shown(error.smtp_code, error.smtp_error)) from None
+    except (smtplib.SMTPDataError, smtplib.SMTPSenderRefused) as error:
+        raise Unposted(
+            _shown(error.smtp_code, error.smtp_error), is_final=error.smtp_code in {552, 554}
+        ) from None
+    except smtplib.SMTPResponseException as error:
+        raise Unposted(_shown(error.smtp_code, error.smtp_error)) from None
+    except (OSError, ValueError, smtplib.SMTPException) as error:
+        raise Unposted(f"it does not answer as it should ({type(error).__name__})") from None
 
 
 def _shown(code: int, said: bytes | str) -> str:

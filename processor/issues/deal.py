@@ -70,10 +70,11 @@ def resolve(kit: Kit, ref: str, account_id: str | None, by: str) -> Issue:
     """
     retry(kit, ref, account_id)
     with kit.store.write() as c:
+        known = _allowed(issues.get(c, ref), ref, account_id)
+        reviews.mark(c, [known.connection_id], kit.now())  # before the issue, as a review takes them
         held = _allowed(issues.get(c, ref, hold=True), ref, account_id)
         changed = pure.said_resolved(held, by, kit.now())
         issues.write(c, changed)
-        reviews.mark(c, [held.connection_id], kit.now())
     return changed
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from processor import issues, mailing
+from processor import doctor, issues, mailing
+from processor.doctor import Finding
 from processor.domain.plan import MemberState
 from processor.errors import Conflict
 from processor.store import connections, members
@@ -299,3 +300,17 @@ def test_the_connections_problem_is_told_with_what_is_kept(
     later(api)
     assert server.subjects == ["Reconnect Mailchimp (News)", "Solved: Reconnect Mailchimp (News)"]
     assert "Press Reconnect and log in" in text_of(server.got[0])
+
+
+def test_the_doctor_says_whether_the_mail_server_lets_us_in(api: Api, server: MailServer) -> None:
+    """And sends nothing to find out."""
+
+    def mail() -> Finding:
+        found = doctor.examine(api.kit, None, api.house.http)
+        return next(one for one in found if one.part == "mail")
+
+    assert mail().ok
+    server.stop()
+    assert not mail().ok
+    assert "Check SMTP_URL" in mail().remedy
+    assert server.got == []
