@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -27,7 +29,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection_id", name="pk_reviews"),
     )
     op.create_index("ix_reviews_due_at", "reviews", ["due_at"], unique=False)
+    _review_everybody()
     _mails()
+
+
+def _review_everybody() -> None:
+    """Whoever fails already asked for no review: each connection is looked at once."""
+    connections = sa.table("connections", sa.column("id", sa.Text()))
+    reviews = sa.table("reviews", sa.column("connection_id", sa.Text()), sa.column("due_at", Moment()))
+    each = sa.select(connections.c.id, sa.literal(datetime.now(UTC), Moment()))
+    op.execute(reviews.insert().from_select(["connection_id", "due_at"], each))
 
 
 def _issues() -> None:
