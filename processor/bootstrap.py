@@ -26,6 +26,7 @@ from processor.mailchimp.limits import LocalSlots, RedisSlots, Slots
 from processor.mailchimp.transport import Call, Timeouts, open_http
 from processor.outside import Outside
 from processor.seals import token_bind
+from processor.smtp import Post
 from processor.storage import LocalStorage, Storage
 from processor.store import open_store
 from processor.store.connections import ConnectionRow
@@ -86,6 +87,7 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
         mailchimp=_mailchimp(settings, sealer, http, slots, partial(_note, calls, now)),
         outside=Outside(allow_private=settings.allow_private_targets),
         storage=storage,
+        post=Post(settings.smtp_url.get_secret_value(), settings.mail_from),
         now=now,
         lanes=Lanes(settings.worker_threads),
         calls=calls,

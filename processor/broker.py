@@ -33,6 +33,8 @@ PREVIEW = "preview_audience"
 DELIVER = "deliver_notices"
 REPLAY = "send_again"
 PHOTOS = "carry_photos"
+REVIEW = "review_issues"
+MAIL = "send_mails"
 CHECK = "check"
 """Answers the doctor: proves that a poke reaches a worker."""
 

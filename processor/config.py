@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
+from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -78,6 +79,15 @@ class Settings(BaseSettings):
         SecretStr(""), description="What that proxy sends in X-Ops-Proxy-Secret, so that nobody else can."
     )
     ops_mask_addresses: bool = Field(True, description="Whether /ops shows e-mail addresses in part only.")
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="Mail server: smtp://user:password@host:587 or smtps://…; empty sends no mail.",
+    )
+    mail_from: str = Field("", description="Sender of mails, e.g. Bothways <sync@your-platform.tld>.")
+    operator_email: str = Field("", description="Who is told of what only the operator can mend.")
+    mail_digest_minutes: float = Field(
+        5.0, ge=0, description="How long news are gathered before they go out as one mail."
+    )
     data_dir: Path = Field(Path("data"), description="Where the embedded mode keeps its files.")
     photo_storage: str = Field(
         "", description="A bucket for photos: s3://BUCKET?region=…&endpoint=https://…; empty for DATA_DIR."
@@ -196,7 +206,7 @@ def _with_any_client(settings: Settings) -> Settings:
 
 
 def _problems(settings: Settings, role: Role) -> list[str]:
-    problems = _key_problems(settings) + _url_problems(settings)
+    problems = _key_problems(settings) + _url_problems(settings) + _mail_problems(settings)
     problems += _ops_problems(settings) + _bucket_problems(settings)
     if settings.is_sqlite and settings.web_concurrency > 1:
         problems.append(
@@ -282,6 +292,25 @@ def _url_problems(settings: Settings) -> list[str]:
     if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         problems.append("REDIS_URL: use redis://… or rediss://….")
     return problems
+
+
+def _mail_problems(settings: Settings) -> list[str]:
+    parts = urlsplit(settings.smtp_url.get_secret_value())
+    problems = []
+    if parts.geturl() and (parts.scheme not in {"smtp", "smtps"} or not parts.hostname):
+        problems.append("SMTP_URL: write it as smtp://user:password@host:587 or smtps://user:password@host.")
+    if parts.geturl() and not is_mail_address(settings.mail_from):
+        problems.append("MAIL_FROM: mails need a sender, such as Bothways <sync@your-platform.tld>.")
+    if settings.operator_email and not is_mail_address(settings.operator_email):
+        problems.append("OPERATOR_EMAIL: this is no mail address.")
+    return problems
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether mail can be sent to or from this: one address, with or without a name before it."""
+    address = parseaddr(text)[1]
+    local, _, host = address.rpartition("@")
+    return bool(local and host) and not any(c in text for c in "\r\n\0") and len(address) <= 320
 
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.IGNORECASE)

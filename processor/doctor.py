@@ -12,7 +12,7 @@ import redis
 from processor.broker import CHECK
 from processor.calls import failing
 from processor.domain.event import EventStatus
-from processor.errors import BothwaysError
+from processor.errors import BothwaysError, Unposted
 from processor.kit import Kit
 from processor.report.overview import oldest_due
 from processor.report.standing import STALLED_AFTER, duration
@@ -40,7 +40,7 @@ def examine(kit: Kit, client: redis.Redis | None, http: httpx.Client) -> list[Fi
     findings = [database, _redis(client)]
     if database.ok:
         findings += [_sealed(kit), _worker(kit, client), _waiting(kit), _mailchimp(kit)]
-    return [*findings, _public_url(kit, http), _oauth(kit, http)]
+    return [*findings, _public_url(kit, http), _oauth(kit, http), _mail(kit)]
 
 
 def answer(kit: Kit, name: str) -> None:
@@ -161,6 +161,18 @@ def _public_url(kit: Kit, http: httpx.Client) -> Finding:
             "Something else answers there: check PUBLIC_URL and the router.",
         )
     return Finding("public url", True, f"{kit.settings.public} answers")
+
+
+def _mail(kit: Kit) -> Finding:
+    if not kit.post.is_set:
+        return Finding("mail", True, "not used: SMTP_URL is not set, so nobody is told by mail")
+    try:
+        kit.post.check()
+    except Unposted as error:
+        return Finding(
+            "mail", False, f"the mail server: {error}", "Check SMTP_URL; then: bothways mails test"
+        )
+    return Finding("mail", True, "the mail server lets us in")
 
 
 def _oauth(kit: Kit, http: httpx.Client) -> Finding:

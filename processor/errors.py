@@ -126,6 +126,17 @@ class Unreached(BothwaysError):
         return self.reason in {"not_an_address", "not_https", "has_password", "not_outside"}
 
 
+class Unposted(BothwaysError):
+    """The mail server did not take a mail. The text is its own words, without the mail's; `is_final` says
+    that it will not take it later either."""
+
+    code = "mail_unsent"
+
+    def __init__(self, reason: str, *, is_final: bool = False) -> None:
+        self.is_final = is_final
+        super().__init__(reason)
+
+
 class MailchimpError(BothwaysError):
     """Mailchimp refused a call, or could not be reached.
 

@@ -17,6 +17,7 @@ from processor.calls import Calls
 from processor.config import Settings
 from processor.mailchimp.client import Mailchimp
 from processor.outside import Outside
+from processor.smtp import Post
 from processor.storage import LocalStorage, Storage
 from processor.store.connections import ConnectionRow
 from processor.store.engine import Store
@@ -71,6 +72,8 @@ class Kit:
     """A way to addresses that a platform gave us."""
     storage: Storage = field(default_factory=lambda: LocalStorage(Path("data") / "photos"))
     """Where photos are kept."""
+    post: Post = field(default_factory=Post)
+    """A way to the mail server, where one is set."""
     now: Callable[[], datetime] = utc_now
     chance: Callable[[], float] = random.random
     """Between 0 and 1: spreads retries."""

@@ -16,14 +16,17 @@ from processor.broker import (
     COLLECT,
     DELIVER,
     ERASE,
+    MAIL,
     PHOTOS,
     PREVIEW,
     PROCESS,
     PUSH,
     REPLAY,
+    REVIEW,
     SWEEP,
     UNINSTALL,
 )
+from processor.domain.issue import RESOLVED_KEPT
 from processor.kit import Kit
 from processor.log import say
 from processor.store import (
@@ -34,14 +37,17 @@ from processor.store import (
     erasures,
     galleries,
     inbox,
+    issues,
     leases,
     liveness,
+    mails,
     members,
     notices,
     notices_claim,
     photos_claim,
     receipts,
     replays,
+    reviews,
     runs,
 )
 from processor.store.runs import RunKind
@@ -134,6 +140,8 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
         telling = notices_claim.due_endpoints(c, now, MANY)
         replaying = replays.due(c, now, MANY)
         photos = {*photos_claim.due_connections(c, now, MANY), *galleries.due_connections(c, now, MANY)}
+        reviewing = reviews.due(c, now, MANY)
+        mailing = ["mails"] if mails.is_due(c, now) else []
     kit.bell.ring(PROCESS, events)
     kit.bell.ring(PUSH, pushes)
     kit.bell.ring(COLLECT, collects)
@@ -144,17 +152,21 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
     kit.bell.ring(DELIVER, telling)
     kit.bell.ring(REPLAY, replaying)
     kit.bell.ring(PHOTOS, sorted(photos))
+    kit.bell.ring(REVIEW, reviewing)
+    kit.bell.ring(MAIL, mailing)
     for one in syncing:
         first_sync.look(kit, one)
 
 
 def forget_old_notices(kit: Kit, now: datetime) -> int:
-    """Delete, once an hour, notices that were settled long ago, and of any endpoint all but the newest;
-    return how many. Safe to repeat."""
+    """Delete, once an hour, what was settled long ago: notices, and of any endpoint all but the newest;
+    mails; issues. Returns how many. Safe to repeat."""
     with kit.store.write() as c:
         if not leases.take(c, NOTICES, now.isoformat(), now, NOTICES_SECONDS):
             return 0
         count = notices.forget_old(c, now - NOTICES_LAST)
+        count += mails.forget_old(c, now - NOTICES_LAST)
+        count += issues.forget_resolved(c, now - RESOLVED_KEPT)
         return count + sum(notices.forget_many(c, row.id, NOTICES_KEPT) for row in endpoints.find(c))
 
 
@@ -181,6 +193,7 @@ def stop(kit: Kit) -> None:
         inbox.release(c, kit.worker, now)
         notices_claim.release(c, kit.worker, now)
         photos_claim.release(c, kit.worker, now)
+        mails.release(c, kit.worker, now)
         liveness.leave(c, kit.worker)
 
     kit.store.write_retrying(in_one_transaction)

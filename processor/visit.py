@@ -44,11 +44,13 @@ def make_link(kit: Kit, account_id: str) -> PortalLink:
 def enter(kit: Kit, link: str) -> Visit:
     """Use the link's token up and begin a session. Sessions and links that ran out are deleted on the way.
 
-    Not safe to repeat: the second time raises Invalid, as for a link that is unknown or too old. StoreDown.
+    Not safe to repeat, but for a link from a mail: the second time raises Invalid, as for a link that is
+    unknown or too old. StoreDown.
     """
 
     def in_one_transaction(c: Connection) -> Visit:
         account_id = links.use(c, link, links.LinkKind.PORTAL, kit.now())
+        account_id = account_id or links.peek(c, link, links.LinkKind.MAIL, kit.now())
         if account_id is None:
             raise Invalid("This link has been used already, or is too old: it works once, for 15 minutes.")
         return _begin(kit, c, account_id)

@@ -13,19 +13,23 @@ from processor.broker import (
     COLLECT,
     DELIVER,
     ERASE,
+    MAIL,
     PHOTOS,
     PREVIEW,
     PROCESS,
     PUSH,
     QUEUE,
     REPLAY,
+    REVIEW,
     SWEEP,
     UNINSTALL,
 )
 from processor.deliver import deliver
 from processor.doctor import answer
 from processor.erase import finish as finish_erasing
+from processor.issues import review
 from processor.kit import Kit
+from processor.mailing import send_due
 from processor.photos.work import carry
 from processor.preview import carry_out
 from processor.process import process
@@ -48,6 +52,8 @@ VERBS: dict[str, Verb] = {
     DELIVER: deliver,
     REPLAY: carry_on,
     PHOTOS: carry,
+    REVIEW: review,
+    MAIL: send_due,
     CHECK: answer,
 }
 

@@ -8,7 +8,9 @@ from processor.cli.connections import connections
 from processor.cli.contact import contact
 from processor.cli.demo import demo
 from processor.cli.events import events
+from processor.cli.issues import issues
 from processor.cli.keys import keys
+from processor.cli.mails import mails
 from processor.cli.ops import ops_password
 from processor.cli.photos import photos
 from processor.cli.preview import preview
@@ -43,6 +45,8 @@ for command in (
     sync,
     events,
     replay,
+    issues,
+    mails,
     webhooks,
     ops_password,
 ):

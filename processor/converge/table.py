@@ -10,7 +10,7 @@ from processor.converge.sighting import Cause, Sighting
 from processor.domain.contact import Contact, Member, email_key
 from processor.domain.edit import Edit, contact_json, what_json
 from processor.errors import Conflict
-from processor.store import Connection, changes, contacts, members
+from processor.store import Connection, changes, contacts, members, reviews
 from processor.store.changes import Change, Origin
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
@@ -80,6 +80,15 @@ class Rows:
     def changed(self) -> list[MemberRow]:
         """The rows that the database holds otherwise, in the order of their ids."""
         return [row for row in self._written() if row != self._stored.get(row.id)]
+
+    def cause_changed(self) -> bool:
+        """Whether anybody begins or ceases to fail, or fails of something else."""
+        before = (self._stored.get(row.id) for row in self._written())
+        known = any(
+            (old.cause if old else None) != row.cause
+            for old, row in zip(before, self._written(), strict=True)
+        )
+        return known or any(row.cause for row in self.new())
 
     def met(self) -> list[int]:
         """The ids of the rows that were met as the database holds them."""
@@ -175,6 +184,8 @@ class Table:
         members.insert_many(c, self.rows.new(), self.now)
         members.update_many(c, self.rows.changed(), self.now)
         members.touch(c, self.rows.met(), self.now)
+        if self.rows.cause_changed():
+            reviews.mark(c, [self.connection.id], self.now)
         changes.append(c, self.connection.account_id, self.feed)
 
     def tell(self, edit: Edit, why: dict[str, Any]) -> None:

@@ -554,6 +554,14 @@ _ABOUT_THE_SYSTEM = (
         "Give an https address that is reached from the Internet, without a password in it.",
     ),
     Entry(
+        "mail_unsent",
+        Who.OPERATOR,
+        Retry.BY_ITSELF,
+        "A mail could not be sent",
+        "The mail server did not take a mail of ours: {detail}.",
+        "It is sent again for three days. Check SMTP_URL and MAIL_FROM; `bothways mails test` sends a test.",
+    ),
+    Entry(
         "config",
         Who.OPERATOR,
         Retry.AFTER_FIX,

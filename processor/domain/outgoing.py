@@ -36,6 +36,8 @@ class NoticeKind(StrEnum):
     CHANGES_AVAILABLE = "changes.available"
     CONTACTS_FAILING = "contacts.failing"
     CONNECTION_STATE_CHANGED = "connection.state_changed"
+    ISSUE_OPENED = "issue.opened"
+    ISSUE_RESOLVED = "issue.resolved"
     RUN_COMPLETED = "run.completed"
     ENDPOINT_DISABLED = "endpoint.disabled"
     TEST = "test"
@@ -48,6 +50,10 @@ KINDS: Mapping[NoticeKind, str] = {
     "`/v1/connections/{connection}/members?state=failing`.",
     NoticeKind.CONNECTION_STATE_CHANGED: "`connection` went from the state `before` (null: it is new) to "
     "`state`; `problem` is a code of the catalogue of failures, or null.",
+    NoticeKind.ISSUE_OPENED: "Contacts of `connection`, or the connection itself, fail of one cause, and "
+    "retries have ended: `code` is the catalogue's; `state` is open, or reopened for one that had been "
+    "resolved. Read `/v1/issues/{issue}`.",
+    NoticeKind.ISSUE_RESOLVED: "Nobody fails of it any more. Read `/v1/issues/{issue}`.",
     NoticeKind.RUN_COMPLETED: "A preview or a first sync (`kind`) of `connection` ended as `state`: done, "
     "cancelled or failed.",
     NoticeKind.ENDPOINT_DISABLED: "Another endpoint (`endpoint`) gets nothing any more; `reason` says why.",

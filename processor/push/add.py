@@ -57,11 +57,16 @@ def _add(mailchimp: Mailchimp, connection: ConnectionRow, outcomes: Sequence[Out
         elif key in taken:
             sent.append(Sent(row_id_of(outcome), error=MailchimpError("email_taken")))
         elif refusal is not None:
-            sent.append(Sent(row_id_of(outcome), error=MailchimpError(refusal.code, detail=refusal.detail)))
+            sent.append(Sent(row_id_of(outcome), error=_error(refusal)))
         else:
             # Facts.md 4.7: an opted-out address may be passed over in silence.
             sent.append(Sent(row_id_of(outcome), error=MailchimpError("member_exists")))
     return sent
+
+
+def _error(refusal: Refused) -> MailchimpError:
+    named = ((refusal.field, refusal.detail),) if refusal.field else ()
+    return MailchimpError(refusal.code, detail=refusal.detail, field_errors=named)
 
 
 def _new_member(outcome: Outcome, policy: Policy) -> NewMember:

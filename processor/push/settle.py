@@ -17,7 +17,7 @@ from processor.errors import MailchimpError
 from processor.halt import halt, is_halting
 from processor.kit import Kit
 from processor.push.refused import ABOUT_FIELDS, merge_tag
-from processor.store import Connection, contacts, members, notices
+from processor.store import Connection, contacts, members, notices, reviews
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
 
@@ -69,6 +69,8 @@ def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done:
         let_go = [_let_go(kit, connection.policy, row, by_row[row.id], known, now) for row in rows]
         members.settle(c, let_go, now)
         _begin_anew(c, connection, parting, now)
+        if any(row.cause for row in (*rows, *let_go)):
+            reviews.mark(c, [connection.id], now)
         _tell_of_failing(c, connection, let_go, now)
 
     kit.store.write_retrying(in_one_transaction)

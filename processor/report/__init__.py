@@ -1,4 +1,4 @@
-"""Tells how things stand: connections and their contacts in words, events with their history.
+"""Tells how things stand: connections, their issues and contacts in words, events with their history.
 
 Reads only, for every door.
 
@@ -19,6 +19,7 @@ from processor.report.connections import (
     row_of,
 )
 from processor.report.events import EventPage, EventReport, event, events
+from processor.report.issues import IssueReport, IssuesPage, issue, issues, members_of_issue
 from processor.report.members import MemberReport, MembersPage, members
 from processor.report.overview import Overview, Still, overview
 
@@ -27,6 +28,8 @@ __all__ = [
     "ConnectionsPage",
     "EventPage",
     "EventReport",
+    "IssueReport",
+    "IssuesPage",
     "MemberReport",
     "MembersPage",
     "Overview",
@@ -37,7 +40,10 @@ __all__ = [
     "connections_page",
     "event",
     "events",
+    "issue",
+    "issues",
     "members",
+    "members_of_issue",
     "overview",
     "receipts_of",
     "row_of",

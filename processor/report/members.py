@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from processor.domain import exclusions
-from processor.domain.catalogue import Words, words
+from processor import sayings
+from processor.domain.catalogue import Words
 from processor.domain.contact import Contact
 from processor.domain.plan import MemberState
 from processor.errors import Invalid
@@ -18,8 +18,6 @@ from processor.store import members as stored
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
 
-_IN_SYNC = Words("In step", "Both sides say the same.", "Nothing to do.", None)
-_WAITING = Words("On its way", "A change is on its way to Mailchimp.", "Nothing to do.", None)
 _LONGEST_NUMBER = 18
 """Digits that fit into a row's number."""
 
@@ -67,10 +65,12 @@ def members(
     *,
     states: Collection[MemberState] | None = None,
     reason: str | None = None,
+    field: str | None = None,
     limit: int = 100,
     after: str | None = None,
 ) -> MembersPage:
-    """Return one page of a connection's members, of all states unless some are named.
+    """Return one page of a connection's members, of all states unless some are named; with `field` only those
+    whose reason is about it ("" for about no field).
 
     Safe to repeat. Raises NotFound for a connection that is not there or another account's, Invalid for a
     cursor that was not ours, StoreDown.
@@ -79,7 +79,7 @@ def members(
     with kit.store.read() as c:
         connection = owned(c, connection_id, account_id)
         found = stored.find(
-            c, connection_id, limit=limit + 1, states=states, reason=reason, after_id=after_id
+            c, connection_id, limit=limit + 1, states=states, reason=reason, field=field, after_id=after_id
         )
         page = found[:limit]
         ids = [row.contact_id for row in page if row.contact_id]
@@ -92,59 +92,19 @@ def members(
 def _report(
     connection: ConnectionRow, row: MemberRow, contact: Contact | None, now: datetime
 ) -> MemberReport:
-    email = (contact.email if contact else None) or row.email_key
     return MemberReport(
         contact_id=row.contact_id,
-        email=email,
+        email=sayings.address_of(row, contact),
         state=row.state,
         reason=row.reason,
-        words=_words(connection, row, contact, email),
-        detail=_without_tag(connection, row),
+        words=sayings.of_member(connection, row, contact),
+        detail=sayings.detail_of(connection, row),
         instance=row.instance,
         attempts=row.attempts,
         # Of one that a worker holds, the row says when the lease ends: it is being tried now.
         next_try_at=row.due_at if row.claim is None else now,
         field=row.field,
     )
-
-
-def _words(connection: ConnectionRow, row: MemberRow, contact: Contact | None, email: str | None) -> Words:
-    name = _name(contact) or email
-    if row.state is MemberState.EXCLUDED:
-        return exclusions.words(row.reason)
-    if row.state is MemberState.FAILING or row.reason is not None:
-        return words(
-            row.reason or "internal",
-            name=name,
-            email=email,
-            field=f"“{row.field}”" if row.field else None,
-            value=_value(row, contact),
-            detail=_without_tag(connection, row),
-            instance=row.instance,
-            audience=connection.audience_name,
-        )
-    return _WAITING if row.state is MemberState.WAITING else _IN_SYNC
-
-
-def _value(row: MemberRow, contact: Contact | None) -> object:
-    value = contact.fields.get(row.field) if contact and row.field else None
-    if isinstance(value, Mapping):
-        return ", ".join(str(part) for part in value.values() if part)
-    return value
-
-
-def _without_tag(connection: ConnectionRow, row: MemberRow) -> str | None:
-    """What Mailchimp said of a field, without its own name for it, which the sentence has already."""
-    tags = [rule.target for rule in connection.policy.fields if rule.field == row.field]
-    before = f"{tags[0]}: " if tags else ""
-    return (row.detail or "").removeprefix(before) or None
-
-
-def _name(contact: Contact | None) -> str:
-    if contact is None:
-        return ""
-    parts = (contact.fields.get("first_name"), contact.fields.get("last_name"))
-    return " ".join(str(part).strip() for part in parts if part).strip()
 
 
 def _after(cursor: str | None) -> int | None:

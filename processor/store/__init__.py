@@ -17,11 +17,13 @@ in the order of the ids, so that no two transactions can wait for each other:
     2. members           `members.lock`, `members.mark_due`, by id
     3. events            `inbox.settle`, `inbox.requeue`, by id
     4. connections       `connections.lock`, `connections.update`, `connections.set_state`
-    5. accounts.last_seq `changes.append`: last before the commit, because it holds back every other writer
+    5. reviews, issues   `reviews.mark`, `reviews.lock`, by connection; then its issues
+    6. accounts.last_seq `changes.append`: last before the commit, because it holds back every other writer
                          of that account's feed until the commit
-    6. endpoints         `endpoints.lock`, by id
-    7. notices           `notices.tell`, in the order of the endpoints: behind the feed's counter, so that
+    7. endpoints         `endpoints.lock`, by id
+    8. notices           `notices.tell`, in the order of the endpoints: behind the feed's counter, so that
                          writers of one account never wait for each other here
+    9. mails             `mails.gather`
 
 Where a deadlock arises all the same, PostgreSQL ends one of the two, and `Store.write_retrying` does it
 again.

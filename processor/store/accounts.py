@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, select, update
 
 from processor.store.sql import insert_into
 from processor.store.tables import accounts
@@ -27,3 +27,14 @@ def page(c: Connection, after_id: str | None, limit: int) -> list[str]:
     if after_id is not None:
         query = query.where(accounts.c.id > after_id)
     return list(c.scalars(query))
+
+
+def notify_email(c: Connection, account_id: str) -> str | None:
+    """Return where the account's customer is told of issues, or None."""
+    found: str | None = c.scalar(select(accounts.c.notify_email).where(accounts.c.id == account_id))
+    return found
+
+
+def set_notify_email(c: Connection, account_id: str, address: str | None) -> None:
+    """Write where the account's customer is told of issues; None for nowhere. Safe to repeat."""
+    c.execute(update(accounts).where(accounts.c.id == account_id).values(notify_email=address))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, select
 from processor.domain.outgoing import NoticeKind
 from processor.domain.policy import Policy
 from processor.errors import NotFound
-from processor.store import notices
+from processor.store import notices, reviews
 from processor.store.due import ENDED, RESTING
 from processor.store.tables import connections
 
@@ -195,6 +195,7 @@ def update(c: Connection, connection_id: str, now: datetime, **columns: Unpack[C
     if before is not None:
         state, problem = columns["state"], columns.get("problem_code", before.problem_code)
         if (before.state, before.problem_code) != (state, problem):
+            reviews.mark(c, [connection_id], now)
             _tell(c, before.account_id, connection_id, before.state, state, problem, now)
 
 

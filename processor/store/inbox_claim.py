@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Row, case, insert, select, update
 
 from processor.domain.event import CLAIMABLE, EventStatus
+from processor.store import reviews
 from processor.store.inbox_rows import AttemptOutcome, ClaimedEvent
 from processor.store.sql import pieces
 from processor.store.tables import attempts, events
@@ -145,6 +146,7 @@ def expire(c: Connection, now: datetime, max_crashes: int) -> list[str]:
         )
     if lost:
         c.execute(insert(attempts), [_crash(row, now) for row in lost])
+    reviews.mark(c, {row.connection_id for row in buried}, now)
     return sorted({row.connection_id for row in given_back})
 
 

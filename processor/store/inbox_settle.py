@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from processor.domain.event import EventStatus, may_become
 from processor.errors import IllegalTransition
+from processor.store import reviews
 from processor.store.inbox_rows import AttemptOutcome, Settled
 from processor.store.sql import pieces
 from processor.store.tables import attempts, events
@@ -62,6 +63,7 @@ def settle(c: Connection, outcomes: Sequence[Settled], now: datetime) -> int:
     lines = _history(c, mine, now)
     if lines:
         c.execute(insert(attempts), lines)
+    reviews.mark(c, {row.connection_id for o, row in mine if o.status is EventStatus.DEAD}, now)
     return len(mine)
 
 
@@ -74,7 +76,7 @@ def _check(outcome: Settled) -> None:
 
 def _held(c: Connection, piece: Sequence[Settled]) -> dict[tuple[int, str], Any]:
     rows = c.execute(
-        select(events.c.id, events.c.claim, events.c.attempts, events.c.claimed_by)
+        select(events.c.id, events.c.claim, events.c.attempts, events.c.claimed_by, events.c.connection_id)
         .where(
             events.c.id.in_([o.id for o in piece]),
             events.c.claim.in_({o.claim for o in piece}),

@@ -17,6 +17,8 @@ class LinkKind(StrEnum):
 
     CONNECT = "connect"
     PORTAL = "portal"
+    MAIL = "mail"
+    """In a mail: it opens more often than once, for some days."""
 
 
 def make(c: Connection, account_id: str, kind: LinkKind, now: datetime, ttl_seconds: float) -> str:
@@ -62,6 +64,12 @@ def _good(plain: str, kind: LinkKind, now: datetime) -> tuple[ColumnElement[bool
 def forget_expired(c: Connection, before: datetime) -> int:
     """Delete links that ran out before this time; return how many. Safe to repeat."""
     return c.execute(delete(links).where(links.c.expires_at < before)).rowcount
+
+
+def forget_kind(c: Connection, account_id: str, kind: LinkKind) -> int:
+    """Delete an account's links of one kind; return how many. Safe to repeat."""
+    mine = (links.c.account_id == account_id, links.c.kind == kind)
+    return c.execute(delete(links).where(*mine)).rowcount
 
 
 def hash_of(plain: str) -> bytes:

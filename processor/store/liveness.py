@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from processor.domain.event import EventStatus
 from processor.store import leases as named
-from processor.store import notices_claim
+from processor.store import mails, notices_claim
 from processor.store.members_claim import BATCH
 from processor.store.tables import events, leases, members, photos
 
@@ -53,6 +53,7 @@ def take_over(c: Connection, now: datetime) -> int:
             c.execute(update(table).where(table.c.id.in_(piece)).values(due_at=now))
         freed += len(ids)
     freed += notices_claim.take_over(c, living, now)
+    freed += mails.take_over(c, living, now)
     # A minute's grace, since a process that stalls comes back as the worker that it was.
     old = now - timedelta(seconds=60)
     c.execute(delete(leases).where(leases.c.name.startswith(ALIVE), leases.c.until <= old))

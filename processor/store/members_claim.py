@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from processor.domain.plan import MemberState
+from processor.store import reviews
 from processor.store.inbox_claim import EXPIRE_LIMIT, alone_or_together, new_claim
 from processor.store.members_rows import COLUMNS, DATA, QUEUE, MemberRow, columns, member
 from processor.store.sql import pieces
@@ -218,4 +219,5 @@ def expire(c: Connection, now: datetime, max_crashes: int) -> list[str]:
             back = {"due_at": now, "crashes": _CRASHES}
             query = update(members).where(members.c.id.in_(ids))
             c.execute(query.values(**(verdict if buried else back), **_NOBODY, updated_at=now))
+    reviews.mark(c, {row.connection_id for row in lost if row.crashes >= max_crashes}, now)
     return sorted({row.connection_id for row in lost if row.crashes < max_crashes})

@@ -11,6 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, func, or_, select
 from processor.domain.contact import MemberStatus
 from processor.domain.plan import MemberState
 from processor.store import due
+from processor.store.causes import HAS_A_CAUSE
 from processor.store.members_rows import COLUMNS, MemberRow, member
 from processor.store.sql import pieces
 from processor.store.tables import members
@@ -159,14 +160,21 @@ def find(
     limit: int,
     states: Collection[MemberState] | None = None,
     reason: str | None = None,
+    field: str | None = None,
     after_id: int | None = None,
 ) -> list[MemberRow]:
-    """Return up to `limit` members in the order of their numbers; for the next page give the last one's."""
+    """Return up to `limit` members in the order of their numbers; for the next page give the last one's.
+
+    With `field` those who fail of something about it, or, with "", about no field.
+    """
     chosen: list[ColumnElement[bool]] = [members.c.connection_id == connection_id]
     if states is not None:
         chosen.append(members.c.state.in_(states))
     if reason is not None:
         chosen.append(members.c.reason == reason)
+    if field is not None:
+        # Said so that both databases take the index that holds only who fails.
+        chosen += [HAS_A_CAUSE, members.c.field == field if field else members.c.field.is_(None)]
     if after_id is not None:
         chosen.append(members.c.id > after_id)
     query = select(*COLUMNS).where(*chosen).order_by(members.c.id).limit(limit)

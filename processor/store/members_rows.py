@@ -53,6 +53,13 @@ class MemberRow:
     claimed_by: str | None = None
     updated_at: datetime | None = None
 
+    @property
+    def cause(self) -> tuple[MemberState, str, str | None] | None:
+        """What it fails of, or is tried again for; None for one that nothing is wrong with."""
+        if self.reason is None or self.state not in (MemberState.FAILING, MemberState.WAITING):
+            return None
+        return self.state, self.reason, self.field
+
 
 COLUMNS = [members.c[field.name] for field in fields(MemberRow)]
 

@@ -168,10 +168,12 @@ def try_again(
     after_id: int = 0,
     contact_ids: Collection[str] | None = None,
     reasons: Collection[str] | None = None,
+    field: str | None = None,
 ) -> list[int]:
     """Make up to `limit` failing members due now, also with the version that was refused; return their
     numbers, ascending. For the next ones give the last number. With `contact_ids` only those of these
-    contacts, with `reasons` only those that failed for one of these.
+    contacts, with `reasons` only those that failed for one of these, with `field` only those that failed
+    because of it ("" for no field at all).
 
     They are `waiting` with the reason that they failed for, and their attempts begin anew; one that a worker
     holds becomes due again when that worker is done. Locks in the order of the ids. Safe to repeat.
@@ -185,6 +187,8 @@ def try_again(
         chosen.append(members.c.contact_id.in_(contact_ids))
     if reasons is not None:
         chosen.append(members.c.reason.in_(sorted(reasons)))
+    if field is not None:
+        chosen.append(members.c.field == field if field else members.c.field.is_(None))
     failing = select(members.c.id).where(*chosen).order_by(members.c.id).limit(limit).with_for_update()
     ids = list(c.scalars(failing))
     for piece in pieces(ids):

@@ -67,6 +67,8 @@ accounts = Table(
     Column("id", Text, primary_key=True),
     _made_at(),
     Column("last_seq", RowId, nullable=False, server_default=text("0")),
+    # Where the customer is told of issues; none: not at all.
+    Column("notify_email", Words),
 )
 
 api_keys = Table(
@@ -208,6 +210,7 @@ events = Table(
     Index("ix_events_connection", "connection_id", "id"),
     _partial("ix_events_subject", "connection_id", "subject", "id", where="subject IS NOT NULL"),
     Index("ix_events_status", "status", "id"),
+    _partial("ix_events_dead", "connection_id", "code", "settled_at", where="status = 'dead'"),
     sqlite_autoincrement=True,
 )
 
@@ -263,6 +266,16 @@ members = Table(
     Index("ix_members_member_id", "connection_id", "member_id"),
     Index("ix_members_email_key", "connection_id", "email_key"),
     Index("ix_members_state", "connection_id", "state", "id"),
+    # Counting who fails for which cause costs whoever fails, and reads no rows.
+    _partial(
+        "ix_members_cause",
+        "connection_id",
+        "reason",
+        "field",
+        "state",
+        "id",
+        where="reason IS NOT NULL AND state <> 'excluded'",
+    ),
     _partial("ix_members_claimed_by", "claimed_by", where="claimed_by IS NOT NULL"),
     *_due("members"),
     sqlite_autoincrement=True,
@@ -546,4 +559,73 @@ photo_views = Table(
     Column("thumbnail_url", Words, nullable=False),
     _made_at(),
     _made_at("seen_at"),
+)
+
+issues = Table(
+    "issues",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    # What people see.
+    Column("ref", Text, nullable=False, unique=True),
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    # The platform's field that it is about; "" where it is about none.
+    Column("about", Words, nullable=False),
+    Column("state", Text, nullable=False),
+    _count("failing"),
+    _count("trying"),
+    _made_at("first_at"),
+    _made_at("opened_at"),
+    _made_at("last_at"),
+    Column("resolved_at", Moment),
+    Column("muted_until", Moment),
+    Column("muted_count", Integer),
+    Column("changed_by", Words),
+    Column("told_at", Moment),
+    Column("next_reminder_at", Moment),
+    _count("reminders"),
+    UniqueConstraint("connection_id", "kind", "code", "about"),
+    Index("ix_issues_account", "account_id", "id"),
+    Index("ix_issues_resolved_at", "resolved_at"),
+    sqlite_autoincrement=True,
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    # No foreign key: whoever lets a contact fail must not wait for its connection's row.
+    Column("connection_id", Text, primary_key=True),
+    Column("due_at", Moment, nullable=False, index=True),
+)
+
+mails = Table(
+    "mails",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    # The Message-ID before its @, the same at every attempt.
+    Column("ref", Text, nullable=False, unique=True),
+    # None: the operator's.
+    Column("account_id", Text),
+    # Whose news are gathered in it, until it is sent for the first time.
+    Column("about", Text),
+    # [{"issue", "news"}], in the order in which they came.
+    Column("items", Json, nullable=False),
+    Column("address", Words),
+    Column("subject", Words),
+    Column("state", Text, nullable=False),
+    Column("reason", Words),
+    _count("attempts"),
+    Column("due_at", Moment),
+    Column("give_up_at", Moment),
+    Column("claim", Text),
+    Column("claimed_by", Text),
+    _made_at(),
+    Column("settled_at", Moment),
+    _partial("uq_mails_about", "about", where="about IS NOT NULL", unique=True),
+    _partial("ix_mails_due", "due_at", where="due_at IS NOT NULL"),
+    Index("ix_mails_account", "account_id", "id"),
+    Index("ix_mails_settled_at", "settled_at"),
+    sqlite_autoincrement=True,
 )

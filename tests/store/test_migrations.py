@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from processor.store import Store, open_store
+from processor.store import Store, open_store, reviews
+from processor.store import migrate as migrations
 from processor.store.migrate import migrate, pending
 from processor.store.tables import metadata
 
@@ -66,3 +69,23 @@ def test_migrating_is_safe_to_repeat_and_to_race(url: str) -> None:
         list(threads.map(migrate, [url] * 4))
     assert not pending(url)
     migrate(url)
+
+
+def test_who_fails_already_is_reviewed_once_after_the_upgrade(url: str) -> None:
+    """A connection that was there before issues were is looked at, though nobody begins to fail there."""
+    store = open_store(url, pool_size=1)
+    with store.write() as c:
+        command.upgrade(migrations._config(c), "0004")
+        c.execute(text("INSERT INTO accounts (id, created_at) VALUES ('acme', '2026-11-22T12:00:00+00:00')"))
+        columns = "mailchimp_account, account_name, login_name, role, dc, api_base, policy"
+        c.execute(
+            text(
+                f"INSERT INTO connections (id, account_id, state, {columns}, created_at, updated_at) VALUES "
+                "('con_a', 'acme', 'in_sync', '1', 'A', 'jo', 'owner', 'us1', 'https://x.test', '{}',"
+                " '2026-11-22T12:00:00+00:00', '2026-11-22T12:00:00+00:00')"
+            )
+        )
+    migrate(url)
+    with store.read() as c:
+        assert reviews.due(c, datetime.now(UTC), 10) == ["con_a"]
+    store.close()

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from starlette.routing import Route
 
-from processor import endpoints
+from processor import endpoints, issues, report
 from processor.domain.plan import MemberState
 from processor.web.openapi import PATH, shown_path
 from processor.web.routes import routes
@@ -20,6 +20,29 @@ from tests.web.paper import Paper
 from tests.web.test_connections import granted
 
 ENDPOINT, NOTICE = "/v1/webhook-endpoints/{endpoint}", "/v1/webhook-notices/{notice}"
+ISSUE, EMAIL = "/v1/issues/{issue}", "/v1/accounts/{account}/notify-email"
+ISSUES: list[tuple[str, str, dict[str, Any]]] = [
+    ("get", "/v1/issues", {}),
+    ("get", "/v1/issues", {"params": {"state": "open", "account": ACME}}),
+    ("get", "/v1/issues", {"params": {"after": "iss_none"}}),
+    ("get", "/v1/connections/{connection}/issues", {}),
+    ("get", ISSUE, {}),
+    ("get", ISSUE, {"key": ""}),
+    ("get", f"{ISSUE}/contacts", {}),
+    ("post", f"{ISSUE}/acknowledge", {}),
+    ("post", f"{ISSUE}/mute", {"json": {"until": "2036-01-01T00:00:00Z", "contacts": 3}}),
+    ("post", f"{ISSUE}/mute", {"json": {}}),
+    ("post", f"{ISSUE}/unmute", {}),
+    ("post", f"{ISSUE}/retry", {}),
+    ("post", f"{ISSUE}/resolve", {}),
+    ("post", f"{ISSUE}/acknowledge", {}),
+    ("put", EMAIL, {"json": {"email": "jo@maple-street.test"}}),
+    ("put", EMAIL, {"json": {"email": "jo"}}),
+    ("get", EMAIL, {}),
+    ("post", f"{EMAIL}/test", {}),
+    ("get", "/v1/accounts/{account}/mails", {}),
+    ("get", "/v1/mails/{mail}", {}),
+]
 OUTGOING: list[tuple[str, str, dict[str, Any]]] = [
     ("get", "/v1/webhook-endpoints", {}),
     ("get", "/v1/webhook-endpoints", {"params": {"account": "birch"}}),
@@ -124,6 +147,7 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("get", "/v1/connections/{connection}/members", {"params": {"state": "lost"}}),
         ("post", "/v1/connections/{connection}/members/retry", {"json": {}}),
         ("post", "/v1/connections/{connection}/members/retry", {"json": {"contacts": []}}),
+        *ISSUES,
         ("get", "/v1/events", {}),
         ("get", "/v1/events/{event}", {}),
         ("post", "/v1/replays", {"json": {"ids": [event]}}),
@@ -141,6 +165,9 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
     parts = {"account": ACME, "id": "jo", "connection": connection, "event": event}
     parts |= {"audience": "a", "erasure": "era_x", "replay": "rpl_x"}
     endpoint, _ = endpoints.create(api.kit, ACME, "https://hooks.maple-street.test/in")
+    stand(api.house, connection, "kim", state=MemberState.FAILING, reason="email_fake")
+    issues.review(api.kit, connection)
+    parts |= {"issue": report.issues(api.kit, ACME).issues[0].issue.ref, "mail": "mail_none"}
     parts |= {"endpoint": endpoint.id, "notice": endpoints.test(api.kit, endpoint.id, ACME).ref}
     for method, path, sent in calls:
         paper.check(method, path, api.call(method.upper(), path.format(**parts), **sent))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from processor import connect, contacts, report, setup
+from processor import connect, contacts, issues, report, setup
 from processor.domain.connection import ConnectionState
 from processor.domain.contact import Consent, ConsentStatus
 from processor.domain.edit import ContactPatch
@@ -325,15 +325,18 @@ def test_an_audience_that_is_gone_leads_to_another(customer: Customer, place: Pl
 
 
 def test_whoever_fails_is_shown_with_words_and_tried_again(customer: Customer, place: Place) -> None:
-    """On the first page a few, behind the number all, a page at a time; one or all are tried again."""
+    """On the first page one card for the cause, behind the number all, a page at a time; one or all are tried
+    again."""
     customer.connected().set_up()
     change(place, customer.connection_id, state=ConnectionState.IN_SYNC)
     for n in range(60):
         stand(place.house, customer.connection_id, f"c{n}", state=MemberState.FAILING, reason="email_fake")
     stand(place.house, customer.connection_id, "x", state=MemberState.EXCLUDED, reason="no_consent")
+    issues.review(place.kit, customer.connection_id)
     page = customer.gets(customer.here)
     assert "Up to date, with 60 contacts that need a look" in text_of(page)
-    assert text_of(page).count("The address looks made up.") == 5
+    assert text_of(page).count("The address looks made up") == 2  # the card, and its button's name
+    assert "60 contacts , since just now" in text_of(page)
     listed = customer.gets(customer.here + "/contacts")
     assert text_of(listed).count("The address looks made up.") == 50
     more = listed.text.partition("after=")[2].partition('"')[0]
@@ -343,7 +346,7 @@ def test_whoever_fails_is_shown_with_words_and_tried_again(customer: Customer, p
     assert "No consent on record" in text_of(left_out)
     assert "Being left out is not an error" in text_of(left_out)
     assert customer.gets(customer.here + "/contacts?state=lost").status_code == 422
-    page = customer.presses(page, "Try again")
+    customer.presses(listed, "Try again")
     assert customer.found.members[MemberState.FAILING] == 59
     page = customer.presses(page, "Try all again")
     assert "Being tried again now." in text_of(page)

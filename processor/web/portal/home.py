@@ -1,42 +1,28 @@
-"""A connection's first page: how it stands, in one line; who needs a look; what there is to press."""
+"""A connection's first page: how it stands, in one line; what needs a look; what there is to press."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from starlette.responses import Response
 
-from processor import report
+from processor import mailing, report
 from processor.domain.connection import LEAVING, LIVE, ConnectionState
-from processor.domain.plan import MemberState
+from processor.errors import Conflict
 from processor.report import ConnectionReport
 from processor.web.portal.asked import Asked
-from processor.web.portal.show import reload
+from processor.web.portal.issues import Act, cards
+from processor.web.portal.show import go, reload
 from processor.web.portal.standing import colour_of, has_started
 from processor.web.portal.within import shown_of
 
-FEW = 5
-"""Failing contacts shown on the first page; the rest is a link away."""
 SIGN_IN_AGAIN = frozenset({"reconnect", "role_too_low", "account_disabled"})
 """Problems that end with a sign-in at Mailchimp, perhaps by somebody else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """The one button of a card: where its form goes, or, without a form, where its link leads."""
-
-    words: str
-    path: str
-    is_form: bool = False
 
 
 def home(asked: Asked) -> Response:
     """Show how the connection stands."""
     found = report.connection(asked.kit, asked.connection_id, asked.account_id)
-    failing = report.members(
-        asked.kit, asked.connection_id, asked.account_id, states=[MemberState.FAILING], limit=FEW
-    )
-    was = f"{found.state} {found.problem_code}"
+    attention = cards(asked)
+    was = f"{found.state} {found.problem_code} {' '.join(one.issue.ref for one in attention)}"
     if asked.is_partial and asked.query.get("was", was) != was:
         return reload(asked.here)  # another state has other buttons
     return shown_of(
@@ -49,10 +35,20 @@ def home(asked: Asked) -> Response:
         colour=colour_of(found),
         act=act_for(asked, found),
         is_braked=_is_braked(found),
-        failing=failing.members,
+        attention=attention,
+        told_at=mailing.address_of(asked.kit, asked.account_id),
         is_live=found.row.state in LIVE,
         has_started=has_started(found),
     )
+
+
+def test_mail(asked: Asked) -> Response:
+    """Send a test by the way of every mail."""
+    try:
+        mailing.test(asked.kit, asked.account_id)
+    except Conflict:
+        return go(asked, asked.here, "unmailed")
+    return go(asked, asked.here, "mailed")
 
 
 def act_for(asked: Asked, found: ConnectionReport) -> Act | None:

@@ -20,6 +20,8 @@ from processor.web.portal.trouble import IN_A_FRAME, NO_SESSION, Trouble, bad_li
 
 SPARE = "tab"
 """In a frame, beside the address: a link for a tab of its own, should the cookie not come back."""
+ISSUE = "issue"
+"""In a mail, beside the address: the issue to open."""
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -47,10 +49,16 @@ def _enter(kit: Kit, request: Request) -> Response:
         return _refused(kit, request, bad_link(str(error)))
     except StoreDown as error:
         return in_words(kit.settings, trouble(error))
-    where = f"{PORTAL}?{SPARE}={spare.partition('=')[2]}" if spare else PORTAL
+    where = f"{PORTAL}?{SPARE}={spare.partition('=')[2]}" if spare else _whereto(request)
     answer = RedirectResponse(where, 303, NO_STORE)
     cookie.remember(answer, kit.settings, came)
     return answer
+
+
+def _whereto(request: Request) -> str:
+    """Return the page that a link from a mail is about, else the first one."""
+    issue = request.query_params.get(ISSUE, "")
+    return f"{PORTAL}/issues/{issue}" if _is_token(issue) else PORTAL
 
 
 def _refused(kit: Kit, request: Request, said: Trouble) -> Response:

@@ -22,6 +22,10 @@ SAID: Mapping[str, str] = {
     "photos_all_there": "Everything is in Mailchimp already, or on its way.",
     "photo_brought": "Being brought here.",
     "photos_looking": "We are asking Mailchimp what it has.",
+    "known": "Noted: you will not be reminded of it.",
+    "muted": "Noted: you will be reminded in 30 days, if it is still there.",
+    "mailed": "A test is on its way. It should arrive within a minute.",
+    "unmailed": "No test was sent: there is no mail server, or no address.",
     "reconnected": "Mailchimp accepts our access again. Everything goes on where it stopped.",
 }
 """What a page says after a form, by the word in its address: an address can make it say nothing else."""
