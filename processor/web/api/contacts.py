@@ -37,7 +37,7 @@ def put(call: Call[Nothing, ContactAsked]) -> Reply:
     account, contact_id = call.path["account"], call.path["id"]
     if call.body.id not in {None, contact_id}:
         raise Invalid("The id of the body is not that of the address.", "id")
-    done = contacts.put(call.kit, account, contact_id, call.body.patch())
+    done = contacts.put(call.kit, account, contact_id, call.body.patch(), call.caller.name)
     now = contact_answer(done.contact)
     if done.stale:
         return Reply(
@@ -61,7 +61,7 @@ def get(call: Call[Nothing, None]) -> Reply:
 
 def delete(call: Call[Nothing, None]) -> Reply:
     """Delete one contact."""
-    contacts.delete(call.kit, call.path["account"], call.path["id"])
+    contacts.delete(call.kit, call.path["account"], call.path["id"], call.caller.name)
     return Reply(status=204)
 
 
@@ -76,7 +76,7 @@ def batch(call: Call[Nothing, BatchAsked]) -> Reply:
         else:
             patches[read.id] = read.patch()
             answers.append(read.id)
-    written = contacts.put_many(call.kit, call.path["account"], patches) if patches else []
+    written = contacts.put_many(call.kit, call.path["account"], patches, call.caller.name) if patches else []
     by_id = {one.contact_id: one for one in written}
     return Reply(
         BatchAnswer(contacts=[_item(by_id[one]) if isinstance(one, str) else one for one in answers])
