@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from processor.cli.conflicts import conflicts
 from processor.cli.connections import connections
+from processor.cli.consents import consents
 from processor.cli.contact import contact
 from processor.cli.demo import demo
 from processor.cli.events import events, replay
@@ -35,6 +37,8 @@ for command in (
     keys,
     connections,
     contact,
+    conflicts,
+    consents,
     preview,
     sync,
     events,

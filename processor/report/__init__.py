@@ -8,6 +8,7 @@ None is for callers who may see all.
 
 from __future__ import annotations
 
+from processor.report.conflicts import ConflictReport, ConflictsPage, conflict, conflicts, conflicts_of
 from processor.report.connections import (
     ConnectionReport,
     all_connections,
@@ -17,20 +18,50 @@ from processor.report.connections import (
     row_of,
 )
 from processor.report.events import EventPage, EventReport, event, events
+from processor.report.history import (
+    ConsentPage,
+    Happening,
+    HistoryPage,
+    all_consents,
+    as_of,
+    consent_lines,
+    history,
+    is_account,
+)
+from processor.report.ledger import consents_csv
 from processor.report.members import MemberReport, MembersPage, members
+from processor.report.one import Standing, named, one_of, standings
 
 __all__ = [
+    "ConflictReport",
+    "ConflictsPage",
     "ConnectionReport",
+    "ConsentPage",
     "EventPage",
     "EventReport",
+    "Happening",
+    "HistoryPage",
     "MemberReport",
     "MembersPage",
+    "Standing",
     "all_connections",
+    "all_consents",
+    "as_of",
+    "conflict",
+    "conflicts",
+    "conflicts_of",
     "connection",
     "connections_of",
+    "consent_lines",
+    "consents_csv",
     "event",
     "events",
+    "history",
+    "is_account",
     "members",
+    "named",
+    "one_of",
     "receipts_of",
     "row_of",
+    "standings",
 ]

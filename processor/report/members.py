@@ -85,13 +85,14 @@ def members(
         ids = [row.contact_id for row in page if row.contact_id]
         known = contacts.get_many(c, connection.account_id, ids)
     now = kit.now()
-    told = [_report(connection, row, known.get(row.contact_id or ""), now) for row in page]
+    told = [member_report(connection, row, known.get(row.contact_id or ""), now) for row in page]
     return MembersPage(told, str(page[-1].id) if len(found) > limit else None)
 
 
-def _report(
+def member_report(
     connection: ConnectionRow, row: MemberRow, contact: Contact | None, now: datetime
 ) -> MemberReport:
+    """Return how a member's row stands, in words."""
     email = (contact.email if contact else None) or row.email_key
     return MemberReport(
         contact_id=row.contact_id,
@@ -109,7 +110,7 @@ def _report(
 
 
 def _words(connection: ConnectionRow, row: MemberRow, contact: Contact | None, email: str | None) -> Words:
-    name = _name(contact) or email
+    name = name_of(contact) or email
     if row.state is MemberState.EXCLUDED:
         return exclusions.words(row.reason)
     if row.state is MemberState.FAILING or row.reason is not None:
@@ -128,6 +129,11 @@ def _words(connection: ConnectionRow, row: MemberRow, contact: Contact | None, e
 
 def _value(row: MemberRow, contact: Contact | None) -> object:
     value = contact.fields.get(row.field) if contact and row.field else None
+    return plain(value)
+
+
+def plain(value: object) -> object:
+    """Return a value as sentences have it: an address in one line."""
     if isinstance(value, Mapping):
         return ", ".join(str(part) for part in value.values() if part)
     return value
@@ -140,7 +146,8 @@ def _without_tag(connection: ConnectionRow, row: MemberRow) -> str | None:
     return (row.detail or "").removeprefix(before) or None
 
 
-def _name(contact: Contact | None) -> str:
+def name_of(contact: Contact | None) -> str:
+    """Return what a contact is called, "" where that is not known."""
     if contact is None:
         return ""
     parts = (contact.fields.get("first_name"), contact.fields.get("last_name"))

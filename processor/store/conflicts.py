@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from processor.store.sql import pieces
 from processor.store.tables import conflicts
@@ -28,6 +28,8 @@ class ConflictRow:
     at: datetime
     used_at: datetime | None = None
     used_by: str | None = None
+    is_followed: bool = False
+    """Whether a later one is about the same field of the same contact."""
     id: int = 0
 
     @property
@@ -46,7 +48,26 @@ class ConflictRow:
         return self.theirs if self.winner == "platform" else self.ours
 
 
-_NAMES = tuple(field.name for field in fields(ConflictRow) if field.name != "id")
+_NAMES = tuple(field.name for field in fields(ConflictRow) if field.name not in {"id", "is_followed"})
+_later = conflicts.alias("later")
+_IS_FOLLOWED = (
+    exists()
+    .where(
+        _later.c.account_id == conflicts.c.account_id,
+        _later.c.contact_id == conflicts.c.contact_id,
+        _later.c.connection_id == conflicts.c.connection_id,
+        _later.c.field == conflicts.c.field,
+        _later.c.id > conflicts.c.id,
+    )
+    .label("is_followed")
+)
+
+
+def number_of(name: str) -> int | None:
+    """Return the number of an id that people see, None for what is none."""
+    digits = name.removeprefix("cfl_")
+    is_one = name.startswith("cfl_") and digits.isascii() and digits.isdigit() and len(digits) < 19
+    return int(digits) if is_one else None
 
 
 def note(c: Connection, new: Sequence[ConflictRow]) -> None:
@@ -79,7 +100,7 @@ def _is_same(new: ConflictRow, last: ConflictRow | None) -> bool:
 
 def get(c: Connection, conflict_id: int) -> ConflictRow | None:
     """Return one, or None."""
-    row = c.execute(select(conflicts).where(conflicts.c.id == conflict_id)).one_or_none()
+    row = c.execute(select(conflicts, _IS_FOLLOWED).where(conflicts.c.id == conflict_id)).one_or_none()
     return None if row is None else ConflictRow(**row._mapping)
 
 
@@ -87,7 +108,7 @@ def of_connection(
     c: Connection, connection_id: str, limit: int, before_id: int | None = None
 ) -> list[ConflictRow]:
     """Return up to `limit` of a connection, newest first; for the next page give the last number."""
-    query = select(conflicts).where(conflicts.c.connection_id == connection_id)
+    query = select(conflicts, _IS_FOLLOWED).where(conflicts.c.connection_id == connection_id)
     if before_id is not None:
         query = query.where(conflicts.c.id < before_id)
     found = c.execute(query.order_by(conflicts.c.id.desc()).limit(limit))
@@ -96,7 +117,7 @@ def of_connection(
 
 def of_contact(c: Connection, account_id: str, contact_id: str, limit: int) -> list[ConflictRow]:
     """Return up to `limit` of a contact in all audiences, newest first."""
-    query = select(conflicts).where(
+    query = select(conflicts, _IS_FOLLOWED).where(
         conflicts.c.account_id == account_id, conflicts.c.contact_id == contact_id
     )
     found = c.execute(query.order_by(conflicts.c.id.desc()).limit(limit))

@@ -5,7 +5,7 @@ Lines are added and never changed; only an erasure takes them away.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,8 +13,6 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from processor.domain.ledger import ConsentEntry, Side, Who
 from processor.store.tables import consents
-
-PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +45,16 @@ def of_contact(
     return [_row(row) for row in c.execute(query.order_by(consents.c.id.desc()).limit(limit))]
 
 
-def of_account(c: Connection, account_id: str, after_id: int = 0) -> Iterator[ConsentRow]:
-    """Yield all lines of an account by contact, each contact's oldest first; read a page at a time."""
-    contact_id = ""
-    while True:
-        later = (consents.c.contact_id == contact_id) & (consents.c.id > after_id)
-        query = select(consents).where(
-            consents.c.account_id == account_id, later | (consents.c.contact_id > contact_id)
-        )
-        page = c.execute(query.order_by(consents.c.contact_id, consents.c.id).limit(PAGE)).all()
-        yield from (_row(row) for row in page)
-        if len(page) < PAGE:
-            return
-        contact_id, after_id = page[-1].contact_id, page[-1].id
+def page_of_account(c: Connection, account_id: str, after: tuple[str, int], limit: int) -> list[ConsentRow]:
+    """Return up to `limit` lines of an account, by contact, each contact's oldest first, after the line with
+    this contact's id and this number; ("", 0) begins."""
+    contact_id, after_id = after
+    later = (consents.c.contact_id == contact_id) & (consents.c.id > after_id)
+    query = select(consents).where(
+        consents.c.account_id == account_id, later | (consents.c.contact_id > contact_id)
+    )
+    query = query.order_by(consents.c.contact_id, consents.c.id).limit(limit)
+    return [_row(row) for row in c.execute(query)]
 
 
 def forget(c: Connection, account_id: str, contact_ids: Collection[str]) -> int:

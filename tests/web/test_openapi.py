@@ -132,10 +132,16 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("get", "/v1/accounts/{account}/receipts", {}),
         ("post", "/v1/accounts/{account}/contacts/{id}/erase", {}),
         ("get", "/v1/erasures/{erasure}", {}),
+        ("get", "/v1/accounts/{account}/contacts", {}),
+        ("get", "/v1/accounts/{account}/contacts/{id}/history", {}),
+        ("get", "/v1/accounts/{account}/contacts/{id}/consent", {}),
+        ("get", "/v1/accounts/{account}/consents.csv", {}),
+        ("get", "/v1/connections/{connection}/conflicts", {}),
+        ("post", "/v1/connections/{connection}/conflicts/{conflict}/use-other", {}),
         *OUTGOING,
     ]
     parts = {"account": ACME, "id": "jo", "connection": connection, "event": event}
-    parts |= {"audience": "a", "erasure": "era_x"}
+    parts |= {"audience": "a", "erasure": "era_x", "conflict": "cfl_1"}
     endpoint, _ = endpoints.create(api.kit, ACME, "https://hooks.maple-street.test/in")
     parts |= {"endpoint": endpoint.id, "notice": endpoints.test(api.kit, endpoint.id, ACME).ref}
     for method, path, sent in calls:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from processor import contacts
+from processor import contacts, report
 from processor.contacts import Written
 from processor.domain.edit import ContactPatch, Edit
 from processor.errors import Invalid
@@ -25,6 +25,7 @@ from processor.web.models.contact import (
     WrittenAnswer,
     contact_answer,
 )
+from processor.web.models.history import ContactAskedFor, ContactsAnswer, ContactsAsked
 from processor.web.models.problem import FieldError, ProblemAnswer
 
 ONE = "/v1/accounts/{account}/contacts/{id:path}"
@@ -54,9 +55,19 @@ def put(call: Call[Nothing, ContactAsked]) -> Reply:
     return Reply(answer, 201 if status is WriteStatus.CREATED else 200)
 
 
-def get(call: Call[Nothing, None]) -> Reply:
-    """Read one contact."""
-    return Reply(contact_answer(contacts.get(call.kit, call.path["account"], call.path["id"])))
+def get(call: Call[ContactAskedFor, None]) -> Reply:
+    """Read one contact, as it is or as it was."""
+    account, contact_id, moment = call.path["account"], call.path["id"], call.query.as_of
+    if moment is not None:
+        return Reply(ContactAnswer.model_validate(report.as_of(call.kit, account, contact_id, moment)))
+    return Reply(contact_answer(contacts.get(call.kit, account, contact_id)))
+
+
+def find(call: Call[ContactsAsked, None]) -> Reply:
+    """Read all contacts, a page at a time."""
+    page = contacts.page(call.kit, call.path["account"], after=call.query.after, limit=call.query.limit)
+    answers = [contact_answer(contact) for contact in page.contacts]
+    return Reply(ContactsAnswer(contacts=answers, cursor=page.cursor, changes=page.changes))
 
 
 def delete(call: Call[Nothing, None]) -> Reply:
@@ -155,7 +166,27 @@ OPERATIONS = (
         description="What is named is set, `null` clears, what is not named is kept. Safe to repeat. "
         "With a `version` older than the stored one nothing is written: 409, with the contact as it is now.",
     ),
-    Operation("GET", ONE, "readContact", "Read a contact", handler=get, answers={200: ContactAnswer}),
+    Operation(
+        "GET",
+        "/v1/accounts/{account}/contacts",
+        "listContacts",
+        "Read all contacts",
+        handler=find,
+        query=ContactsAsked,
+        answers={200: ContactsAnswer},
+        description="For whoever begins, or has missed changes that are not kept any more: read every page, "
+        "then the changes feed after the `changes` of the first page. Deleted contacts are left out.",
+    ),
+    Operation(
+        "GET",
+        ONE,
+        "readContact",
+        "Read a contact",
+        handler=get,
+        query=ContactAskedFor,
+        answers={200: ContactAnswer},
+        description="With `as_of`, as it was then.",
+    ),
     Operation(
         "DELETE",
         ONE,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from processor.web.api import (
+    conflicts,
     connections,
     contacts,
     erasures,
     events,
     feed,
+    history,
     members,
     outgoing,
     portal,
@@ -17,6 +19,7 @@ from processor.web.api import (
 from processor.web.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
+    *history.OPERATIONS,
     *contacts.OPERATIONS,
     *erasures.OPERATIONS,
     *feed.OPERATIONS,
@@ -25,6 +28,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *preview.OPERATIONS,
     *sync.OPERATIONS,
     *members.OPERATIONS,
+    *conflicts.OPERATIONS,
     *events.OPERATIONS,
     *outgoing.OPERATIONS,
 )

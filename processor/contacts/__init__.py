@@ -12,6 +12,7 @@ from processor.domain.connection import LEAVING, ConnectionState
 from processor.domain.contact import Contact, email_key
 from processor.domain.edit import LEFT, ContactPatch, Edit, contact_json, edit, what_json
 from processor.domain.ledger import ConsentEntry, Side, who_said
+from processor.domain.outgoing import cursor_of
 from processor.errors import BothwaysError, Invalid, NotFound
 from processor.kit import Kit
 from processor.store import (
@@ -239,6 +240,26 @@ def get(kit: Kit, account_id: str, contact_id: str) -> Contact:
     if contact is None:
         raise NotFound(f"There is no contact “{contact_id}” in this account.")
     return contact
+
+
+@dataclass(frozen=True, slots=True)
+class ContactsPage:
+    """Contacts in the order of their ids. `cursor` leads on, None when there are no more; `changes` is where
+    the feed stood before they were read."""
+
+    contacts: Sequence[Contact]
+    cursor: str | None
+    changes: str
+
+
+def page(kit: Kit, account_id: str, *, after: str | None = None, limit: int = 100) -> ContactsPage:
+    """Return one page of an account's contacts. Safe to repeat. Raises NotFound for an account that is not
+    known, StoreDown."""
+    with kit.store.read() as c:
+        seq = changes.last_seq(c, account_id)  # first: what comes after it is read in the feed
+        found = contacts.page(c, account_id, after, limit + 1)
+    cursor = found[limit - 1].id if len(found) > limit else None
+    return ContactsPage(found[:limit], cursor, cursor_of(seq))
 
 
 def delete(kit: Kit, account_id: str, contact_id: str, by: str | None = None) -> None:
