@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from processor import first_sync
+from processor import first_sync, purge
 from processor.broker import COLLECT, DELIVER, ERASE, PREVIEW, PROCESS, PUSH, SWEEP, UNINSTALL
 from processor.kit import Kit
 from processor.log import say
@@ -60,6 +60,7 @@ def tick(kit: Kit) -> bool:
     take_over(kit, now)
     ring_for_work(kit, now)
     forget_old_notices(kit, now)
+    purge.some(kit)
     return True
 
 

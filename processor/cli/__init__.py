@@ -12,6 +12,7 @@ from processor.cli.demo import demo
 from processor.cli.events import events, replay
 from processor.cli.keys import keys
 from processor.cli.preview import preview
+from processor.cli.purge import purge
 from processor.cli.run import doctor, migrate, sandbox, up
 from processor.cli.sync import sync
 from processor.cli.webhooks import webhooks
@@ -44,5 +45,6 @@ for command in (
     events,
     replay,
     webhooks,
+    purge,
 ):
     main.add_command(command)
