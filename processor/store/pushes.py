@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from processor.store.tables import pushes
+from processor.store.tables import connections, pushes
 
 
 class PushOutcome(StrEnum):
@@ -67,3 +67,10 @@ def forget(c: Connection, account_id: str, contact_ids: Collection[str]) -> int:
     """Take away all of these contacts; return how many."""
     mine = (pushes.c.account_id == account_id, pushes.c.contact_id.in_(sorted(contact_ids)))
     return c.execute(delete(pushes).where(*mine)).rowcount
+
+
+def forget_connection(c: Connection, connection_id: str) -> int:
+    """Take away what was sent to a connection's audience; return how many."""
+    account = select(connections.c.account_id).where(connections.c.id == connection_id).scalar_subquery()
+    theirs = (pushes.c.account_id == account, pushes.c.connection_id == connection_id)
+    return c.execute(delete(pushes).where(*theirs)).rowcount
