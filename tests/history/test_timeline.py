@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from processor import contacts, erase, install, report
 from processor.contacts import settling
+from processor.domain.contact import Consent, ConsentStatus
 from processor.domain.dispute import DisputeState
 from processor.domain.edit import ContactPatch
 from processor.domain.policy import Winner
 from processor.domain.timeline import redo
 from processor.errors import Conflict, NotFound
 from processor.kit import utc_now
+from processor.push.batch import MANY
 from processor.report import ConflictReport, Happening
 from processor.store import connections
 from processor.store.pushes import PushOutcome
@@ -83,6 +85,25 @@ def test_both_directions_are_in_one_timeline(acme: World) -> None:
     assert came.why["cause"] in {"webhook", "sweep"}
     assert (
         report.standings(acme.kit, ACCOUNT, "gil")[0].sentence == "Nothing differs: both sides say the same."
+    )
+
+
+def test_what_a_batch_carried_is_told_too(acme: World) -> None:
+    """Many changes go by Mailchimp's batch endpoint: each contact's timeline has its own."""
+    names = [f"many{n}" for n in range(MANY + 5)]
+    consent = Consent(ConsentStatus.SUBSCRIBED, datetime.fromisoformat(SUBSCRIBED["at"]), "checkout")
+    for city in ("Leeds", "Turku"):
+        patches = {
+            name: ContactPatch(email=f"{name}@maple-street.test", fields={"city": city}, consent=consent)
+            for name in names
+        }
+        contacts.put_many(acme.kit, ACCOUNT, patches)
+        until(lambda city=city: city_there(acme, f"{names[-1]}@maple-street.test") == city)
+        until(lambda n=2 if city == "Leeds" else 4: all(len(timeline(acme, name)) >= n for name in names))
+    sent = timeline(acme, names[0])[-1]
+    assert (sent.outcome, sent.what) == (
+        PushOutcome.TAKEN,
+        {"fields.city": {"before": "Leeds", "after": "Turku"}},
     )
 
 
