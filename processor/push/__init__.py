@@ -228,7 +228,11 @@ class _Errand:
 
     def _read_back(self, sent: Sequence[Sent]) -> int:
         """Bring the answers to agreement. Returns how many were taken as they were sent."""
-        failed = {s.row_id: Done(s.row_id, error=s.error) for s in sent if s.error is not None}
+        failed = {
+            s.row_id: Done(s.row_id, error=s.error, in_part=s.member is not None)
+            for s in sent
+            if s.error is not None
+        }
         answers = [
             Sighting(None, s.member, s.row_id, sure=True, way=self.ways.get(s.row_id))
             for s in sent

@@ -15,7 +15,8 @@ class Done:
     `error` is Mailchimp's refusal. `unsettled` says that Mailchimp answered with something else than was
     sent. `relink` says that the contact parts from this member: its new address becomes one of its own.
     `again` says that the refusal is of a kind that the next attempt, by a call of its own, takes care of.
-    `parcel` is what was sent, None for nothing.
+    `parcel` is what was sent, None for nothing. `in_part` says that, though there is an `error`, all but some
+    fields arrived.
     """
 
     row_id: int
@@ -25,3 +26,4 @@ class Done:
     no_address: bool = False
     again: bool = False
     parcel: Parcel | None = None
+    in_part: bool = False

@@ -39,7 +39,7 @@ def _is_told(done: Done) -> bool:
 def _push(connection: ConnectionRow, contact_id: str, done: Done, now: datetime) -> PushRow:
     error, parcel = done.error, done.parcel
     assert parcel is not None
-    outcome = PushOutcome.REFUSED if error else PushOutcome.DIFFERS if done.unsettled else PushOutcome.TAKEN
+    outcome = PushOutcome.REFUSED if error else PushOutcome.UNSURE if done.unsettled else PushOutcome.TAKEN
     return PushRow(
         connection.account_id,
         connection.id,
@@ -58,7 +58,8 @@ def _entry(connection: ConnectionRow, contact_id: str, done: Done, now: datetime
     """The line of a status that Mailchimp took from us; a refused one changed nothing there."""
     parcel = done.parcel
     assert parcel is not None
-    if done.error is not None or done.unsettled or "status" not in parcel.what:
+    was_taken = done.error is None or done.in_part
+    if not was_taken or "status" not in parcel.what:
         return None
     status = parcel.what["status"]
     who, at, source = evidence_of(parcel.consent, connection.policy)

@@ -18,8 +18,8 @@ class PushOutcome(StrEnum):
 
     TAKEN = "taken"
     REFUSED = "refused"
-    DIFFERS = "differs"
-    """Mailchimp answered with something else than was sent."""
+    UNSURE = "unsure"
+    """Mailchimp took the call, and what it answered did not show it: they are looked at again."""
 
 
 @dataclass(frozen=True, slots=True)

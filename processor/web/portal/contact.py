@@ -42,7 +42,7 @@ CAUSES: Mapping[str, str] = {
 OUTCOMES: Mapping[PushOutcome, str] = {
     PushOutcome.TAKEN: "taken",
     PushOutcome.REFUSED: "refused",
-    PushOutcome.DIFFERS: "taken otherwise than sent",
+    PushOutcome.UNSURE: "being looked at again",
 }
 NAMES: Mapping[str, str] = {
     "email": "e-mail address",
