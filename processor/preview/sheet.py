@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from processor.domain import cells, exclusions
+from processor import cells
+from processor.domain import exclusions
 from processor.domain.actions import HERE, WORDS
 from processor.domain.catalogue import words
 from processor.errors import Conflict, NotFound

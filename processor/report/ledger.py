@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from processor.domain import cells
+from processor import cells
 from processor.domain.ledger import ConsentEntry, Side, Who
 from processor.kit import Kit
 from processor.report.history import all_consents, consent_lines
