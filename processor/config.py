@@ -116,6 +116,14 @@ class Settings(BaseSettings):
     calls_kept: int = Field(50_000, ge=0, description="Calls to Mailchimp that are kept to be looked at.")
     max_crashes: int = Field(5, ge=1, description="Workers that one event may take down before it is dead.")
 
+    keep_changes_days: int = Field(400, ge=30, description="How long the history of contacts is kept.")
+    keep_deliveries_days: int = Field(30, ge=3, description="How long settled deliveries are kept.")
+    keep_runs_days: int = Field(180, ge=7, description="How long ended previews and first syncs are kept.")
+    keep_receipts_days: int = Field(1100, ge=30, description="How long receipts of uninstalling are kept.")
+    most_changes: int = Field(1_000_000, ge=1000, description="Changes kept of one account at most.")
+    most_deliveries: int = Field(5_000_000, ge=1000, description="Deliveries kept at most.")
+    most_pushes: int = Field(20_000_000, ge=1000, description="Rows of what was sent up, kept at most.")
+
     @property
     def secret_keys(self) -> list[str]:
         """The sealing keys, newest first."""

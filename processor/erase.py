@@ -85,6 +85,7 @@ def _begin(c: Connection, kit: Kit, account_id: str, contact_id: str) -> Erasure
     removed = {
         "contacts": traces.delete_contact(c, account_id, {contact_id}),
         "changes": traces.delete_changes(c, account_id, known.ids),
+        **traces.delete_history(c, account_id, known.ids),
         "members": len(rows),
         "deliveries": 0,
         "photos": 0,

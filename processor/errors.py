@@ -6,6 +6,7 @@
     ├── IllegalTransition       a state change that the tables of `domain.event` do not know
     ├── Conflict                somebody else changed it first, or it exists already
     ├── NotFound                no such account, contact, connection, event
+    ├── Expired                 a place in the changes feed that is not kept any more
     ├── Invalid                 the caller's input is wrong, and says where
     ├── Unfit                   a picture is not taken: too large, no picture, from where nobody may fetch
     ├── StoreDown               the database does not answer
@@ -62,6 +63,12 @@ class NotFound(BothwaysError):
     """No such thing for this caller."""
 
     code = "not_found"
+
+
+class Expired(BothwaysError):
+    """A cursor of the changes feed is older than what is kept: its reader has missed something."""
+
+    code = "cursor_expired"
 
 
 class Invalid(BothwaysError):

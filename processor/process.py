@@ -18,6 +18,7 @@ from processor.attempt import current_work
 from processor.broker import PROCESS, PUSH, SWEEP
 from processor.converge import Cause, Outcome, Sighting, Verdict, converge
 from processor.converge.believe import BadNews, believe
+from processor.converge.complaints import COMPLAINT, note_complaints
 from processor.domain import retry
 from processor.domain.connection import LEAVING, LIVE
 from processor.domain.contact import MemberStatus, email_key
@@ -220,6 +221,7 @@ def _carry_out(kit: Kit, connection: ConnectionRow, cases: Iterable[_Case], enou
         return
     try:
         _look_and_converge(kit, connection, cases, enough)
+        note_complaints(kit, connection, _bad_news(kit, [case for case in cases if _is_complaint(case)]))
     except MailchimpError as error:
         _put_off(kit, connection, [case for case in cases if case.is_open], error)
 
@@ -384,8 +386,16 @@ def _is_doubtful(kit: Kit, case: _Case, outcome: Outcome) -> bool:
     return not is_newer and kit.now() - case.row.received_at < DOUBT
 
 
+def _is_complaint(case: _Case) -> bool:
+    return case.event is not None and case.event.reason == COMPLAINT
+
+
 def _believe(kit: Kit, connection: ConnectionRow, cases: Sequence[_Case]) -> set[int]:
-    news = [
+    return believe(kit, connection, _bad_news(kit, cases))
+
+
+def _bad_news(kit: Kit, cases: Sequence[_Case]) -> list[BadNews]:
+    return [
         BadNews(
             case.address,
             LEFT[case.event.type],
@@ -396,7 +406,6 @@ def _believe(kit: Kit, connection: ConnectionRow, cases: Sequence[_Case]) -> set
         for case in cases
         if case.event is not None and case.event.type in LEFT and case.address
     ]
-    return believe(kit, connection, news)
 
 
 # What did not work --------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def address_of(row: MemberRow, contact: Contact | None) -> str | None:
 def of_member(connection: ConnectionRow, row: MemberRow, contact: Contact | None) -> Words:
     """Return how a contact stands, in words."""
     email = address_of(row, contact)
-    name = _name(contact) or email
+    name = name_of(contact) or email
     if row.state is MemberState.EXCLUDED:
         return exclusions.words(row.reason)
     if row.state is MemberState.FAILING or row.reason is not None:
@@ -125,7 +125,11 @@ def of_member(connection: ConnectionRow, row: MemberRow, contact: Contact | None
 
 
 def _value(row: MemberRow, contact: Contact | None) -> object:
-    value = contact.fields.get(row.field) if contact and row.field else None
+    return plain(contact.fields.get(row.field) if contact and row.field else None)
+
+
+def plain(value: object) -> object:
+    """Return a value as sentences have it: an address in one line."""
     if isinstance(value, Mapping):
         return ", ".join(str(part) for part in value.values() if part)
     return value
@@ -138,7 +142,8 @@ def detail_of(connection: ConnectionRow, row: MemberRow) -> str | None:
     return (row.detail or "").removeprefix(before) or None
 
 
-def _name(contact: Contact | None) -> str:
+def name_of(contact: Contact | None) -> str:
+    """Return what a contact is called, "" where that is not known."""
     if contact is None:
         return ""
     parts = (contact.fields.get("first_name"), contact.fields.get("last_name"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from processor import first_sync
+from processor import first_sync, purge
 from processor.attempt import forget_old, write_down
 from processor.broker import (
     COLLECT,
@@ -84,6 +84,7 @@ def tick(kit: Kit) -> bool:
     forget_old_notices(kit, now)
     if now.second < max(2, kit.settings.tick_seconds):  # about once a minute
         forget_old(kit)
+    purge.some(kit)
     return True
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from processor.cli.conflicts import conflicts
 from processor.cli.connections import connections
+from processor.cli.consents import consents
 from processor.cli.contact import contact
 from processor.cli.demo import demo
 from processor.cli.events import events
@@ -14,6 +16,7 @@ from processor.cli.mails import mails
 from processor.cli.ops import ops_password
 from processor.cli.photos import photos
 from processor.cli.preview import preview
+from processor.cli.purge import purge
 from processor.cli.replays import replay
 from processor.cli.run import doctor, migrate, sandbox, up
 from processor.cli.sync import sync
@@ -40,6 +43,8 @@ for command in (
     keys,
     connections,
     contact,
+    conflicts,
+    consents,
     photos,
     preview,
     sync,
@@ -49,5 +54,6 @@ for command in (
     mails,
     webhooks,
     ops_password,
+    purge,
 ):
     main.add_command(command)

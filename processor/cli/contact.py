@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from processor import erase as erasing
+from processor.cli.asked_for import Shows
 from processor.cli.common import epilog, json_option, print_json, working_house
+from processor.cli.contact_shown import show
 from processor.erasing import PlaceState
 from processor.store.erasures import ErasureRow
 from processor.uninstall import many
@@ -13,13 +15,23 @@ from processor.web.models.erasure import erasure_answer
 
 
 @click.group(
+    cls=Shows,
     epilog=epilog(
+        "bothways contact jo@maple-street.test      # how they stand, and why they are not in step\n"
+        "bothways contact 42 --account acme --history\n"
+        "bothways contact 42 --account acme --as-of 2026-05-01T12:00:00Z\n"
         "bothways contact erase acme 42 --yes       # everything about a person, on both sides, for good\n"
         "bothways contact erasure era_…             # how far that is"
-    )
+    ),
 )
 def contact() -> None:
-    """Do something for one person."""
+    """Show one contact, by its id or address, or do something for that person.
+
+    An id that is also the name of a command: `bothways contact show ID`.
+    """
+
+
+contact.add_command(show)
 
 
 @contact.command("erase")

@@ -11,6 +11,7 @@ from processor.converge.table import Table, own_id
 from processor.domain.catalogue import Retry, entry
 from processor.domain.contact import Contact, Member, MemberStatus, email_key
 from processor.domain.edit import carry_out
+from processor.domain.ledger import FROM_THERE, is_further_evidence
 from processor.domain.plan import Exclusion, MemberState, Plan
 from processor.domain.reconcile import parted, reconcile
 from processor.domain.way import heard_of
@@ -41,6 +42,9 @@ def meet(table: Table, sighting: Sighting, claims: Mapping[int, str]) -> Outcome
     written, what = _write_down(table, row, contact, plan, sighting.member)
     if written is not None:
         row = replace(row, contact_id=written.id)
+        table.dispute(written.id, plan.conflicts)
+        if "consent" not in what and sighting.way is None:
+            _hear_why(table, before, sighting.member, written)
     row = _after(table, row, plan, sighting, written, claims)
     table.rows.put(row, place=place)
     is_news = bool(what) or not plan.up.is_empty or plan.relink or before.base != row.base
@@ -197,6 +201,15 @@ def _write_down(
     return edit.contact, edit.what
 
 
+def _hear_why(table: Table, before: MemberRow, member: Member | None, contact: Contact) -> None:
+    """A webhook tells that somebody left, and only the look that follows says who did it."""
+    reason = member.unsubscribe_reason if member is not None else None
+    known = before.theirs.unsubscribe_reason if before.theirs else None
+    if reason != known and is_further_evidence(contact.consent, reason):
+        source = f"{FROM_THERE}unsubscribed ({reason})"
+        table.record(contact, contact.consent.status.value, source, _cause(table))
+
+
 def _fresh_contact(table: Table, row: MemberRow, member: Member) -> Contact:
     """A contact for a member without one. A deleted one keeps its id and goes on counting versions."""
     contact_id = row.contact_id or own_id(member)
@@ -205,13 +218,18 @@ def _fresh_contact(table: Table, row: MemberRow, member: Member) -> Contact:
 
 
 def _why(table: Table, plan: Plan) -> dict[str, Any]:
-    why: dict[str, Any] = {"cause": table.cause.kind, "connection": table.connection.id}
-    if table.cause.event_ids:
-        why["events"] = [f"evt_{i}" for i in table.cause.event_ids[:20]]
+    why = _cause(table)
     if plan.conflicts:
         why["conflicts"] = [
             {"field": f.field, "ours": f.ours, "theirs": f.theirs, "winner": f.winner} for f in plan.conflicts
         ]
+    return why
+
+
+def _cause(table: Table) -> dict[str, Any]:
+    why: dict[str, Any] = {"cause": table.cause.kind, "connection": table.connection.id}
+    if table.cause.event_ids:
+        why["events"] = [f"evt_{i}" for i in table.cause.event_ids[:20]]
     return why
 
 

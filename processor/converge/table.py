@@ -9,9 +9,12 @@ from typing import Any
 from processor.converge.sighting import Cause, Sighting
 from processor.domain.contact import Contact, Member, email_key
 from processor.domain.edit import Edit, contact_json, what_json
+from processor.domain.ledger import ConsentEntry, Side, who_said
+from processor.domain.plan import FieldConflict
 from processor.errors import Conflict
-from processor.store import Connection, changes, contacts, members, reviews
+from processor.store import Connection, changes, conflicts, consents, contacts, members, reviews
 from processor.store.changes import Change, Origin
+from processor.store.conflicts import ConflictRow
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
 
@@ -119,6 +122,8 @@ class Table:
         self.cause = cause
         self.rows = Rows()
         self.feed: list[Change] = []
+        self.ledger: list[ConsentEntry] = []
+        self.conflicts: list[ConflictRow] = []
         self._contacts: dict[str, Contact] = {}
         self._deleted: set[str] = set()
         self._candidates: dict[str, str] = {}
@@ -186,11 +191,15 @@ class Table:
         members.touch(c, self.rows.met(), self.now)
         if self.rows.cause_changed():
             reviews.mark(c, [self.connection.id], self.now)
+        consents.append(c, self.ledger)
+        conflicts.note(c, self.conflicts)
         changes.append(c, self.connection.account_id, self.feed)
 
     def tell(self, edit: Edit, why: dict[str, Any]) -> None:
         """Keep a contact that was written, and put it into the feed."""
         self.put_contact(edit.contact)
+        if "consent" in edit.what:
+            self.record(edit.contact, edit.what["consent"][0]["status"], edit.contact.consent.source, why)
         self.feed.append(
             Change(
                 contact_id=edit.contact.id,
@@ -202,6 +211,40 @@ class Table:
                 at=self.now,
             )
         )
+
+    def record(self, contact: Contact, before: str, source: str | None, why: dict[str, Any]) -> None:
+        """Put the contact's status into the ledger of consents, with the evidence for it."""
+        self.ledger.append(
+            ConsentEntry(
+                contact.account_id,
+                contact.id,
+                Side.HERE,
+                before,
+                contact.consent.status.value,
+                who_said(source),
+                self.now,
+                connection_id=self.connection.id,
+                at=contact.consent.at,
+                source=source,
+                address=contact.email,
+                cause=why,
+            )
+        )
+
+    def dispute(self, contact_id: str, found: Sequence[FieldConflict]) -> None:
+        """Write conflicts down, with both values."""
+        for one in found:
+            row = ConflictRow(
+                self.connection.account_id,
+                self.connection.id,
+                contact_id,
+                one.field,
+                one.ours,
+                one.theirs,
+                one.winner,
+                self.now,
+            )
+            self.conflicts.append(row)
 
 
 def own_id(member: Member) -> str:

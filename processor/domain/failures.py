@@ -578,6 +578,14 @@ _ABOUT_THE_SYSTEM = (
         "Check the id and the account.",
     ),
     Entry(
+        "cursor_expired",
+        Who.OPERATOR,
+        Retry.AFTER_FIX,
+        "The cursor is too old",
+        "What changed after this cursor of the changes feed is not kept any more, so something was missed.",
+        "Read all contacts anew, keep the `changes` cursor of the first page, and go on from there.",
+    ),
+    Entry(
         "invalid",
         Who.OPERATOR,
         Retry.NEVER,

@@ -1,14 +1,12 @@
-"""A preview's whole list as a table for spreadsheets: CSV in UTF-8, with a mark that Excel knows it by."""
+"""A preview's whole list as a table for spreadsheets."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from processor import cells
 from processor.domain import exclusions
 from processor.domain.actions import HERE, WORDS
 from processor.domain.catalogue import words
@@ -19,8 +17,6 @@ from processor.preview.row import MAILCHIMP, PLATFORM, Difference, PreviewRow, T
 from processor.store import runs
 from processor.store.runs import RunKind, RunState
 
-MARK = "\ufeff"
-"""Without it Excel reads UTF-8 as the letters of an old code page."""
 HEAD = (
     "E-mail address",
     "Contact id",
@@ -32,12 +28,6 @@ HEAD = (
     "Why left alone",
     "What Mailchimp would not take",
 )
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""How a cell begins that a spreadsheet may take for a formula (OWASP, CSV injection)."""
-_CUT = re.compile(r"[;|\t\r\n][\s\"]*(?=[=+\-@＝＋－＠])")
-LINES = 500
-"""Lines that are made at a time."""
-
 _WHERE = {MAILCHIMP: "Mailchimp", PLATFORM: "Platform"}
 _NAMES = {"email": "e-mail address", "tags": "tags", "consent": "consent"}
 
@@ -45,7 +35,6 @@ _NAMES = {"email": "e-mail address", "tags": "tags", "consent": "consent"}
 def as_csv(kit: Kit, run_id: str) -> Iterator[str]:
     """Return the whole list of a finished preview as CSV, in pieces of some hundred lines.
 
-    Every cell is quoted, and one that a spreadsheet could take for a formula begins with an apostrophe.
     Safe to repeat. Raises NotFound for a run that is no preview or whose list is not kept any more,
     Conflict for one that is not done, StoreDown.
     """
@@ -58,7 +47,7 @@ def as_csv(kit: Kit, run_id: str) -> Iterator[str]:
         raise Conflict("There is no list: this preview is not done.")
     if not kept:
         raise NotFound("The list of this preview is not kept any more. Only the newest one's is.")
-    return _pieces(rows(kit, run_id))
+    return cells.as_csv(HEAD, (_cells(person) for person in rows(kit, run_id)))
 
 
 def newest_csv(kit: Kit, connection_id: str) -> Iterator[str]:
@@ -69,27 +58,6 @@ def newest_csv(kit: Kit, connection_id: str) -> Iterator[str]:
     if run is None:
         raise NotFound("There is no finished preview yet. Ask for one first.")
     return as_csv(kit, run.id)
-
-
-def _pieces(people: Iterator[PreviewRow]) -> Iterator[str]:
-    text = io.StringIO()
-    text.write(MARK)
-    sheet = csv.writer(text, quoting=csv.QUOTE_ALL)
-    sheet.writerow(HEAD)
-    for n, person in enumerate(people, start=1):
-        sheet.writerow([defused(cell) for cell in _cells(person)])
-        if n % LINES == 0:
-            yield text.getvalue()
-            text.seek(0)
-            text.truncate()
-    yield text.getvalue()
-
-
-def defused(cell: str) -> str:
-    """Return the cell so that no spreadsheet takes it, or what stands behind a mark in it by which some cut
-    lines into cells, for a formula."""
-    inside = _CUT.sub(lambda found: f"{found[0]}'", cell)
-    return f"'{inside}" if inside.startswith(DANGEROUS) else inside
 
 
 def _cells(person: PreviewRow) -> Sequence[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from processor import brake, first_sync
 from processor.broker import PUSH
@@ -18,6 +19,7 @@ from processor.converge import Outcome, Sighting, Verdict, converge
 from processor.converge.meet import OUTAGES
 from processor.domain.connection import LIVE, ConnectionState
 from processor.domain.contact import Contact, email_key
+from processor.domain.parcel import Parcel, parcel
 from processor.domain.way import OnItsWay, on_its_way
 from processor.errors import MailchimpError, StoreDown
 from processor.halt import Stopped
@@ -27,10 +29,11 @@ from processor.look import Enough, Question, look_again, look_up
 from processor.mailchimp.client import Mailchimp
 from processor.push import batch
 from processor.push.add import add_all
+from processor.push.done import Done
 from processor.push.hear import CAUSE
 from processor.push.know import know
 from processor.push.send import Sent, change_each, row_id_of
-from processor.push.settle import Done, conclude
+from processor.push.settle import conclude
 from processor.store import Connection, batches, connections, contacts, members
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow, Which
@@ -122,7 +125,7 @@ def _work(
         logger.exception("a push failed")
         errand.fail(MailchimpError("internal"))
     claims = {i: claim for i, claim in errand.claims.items() if i not in errand.held}
-    done = errand.done
+    done = [replace(d, parcel=errand.parcels.get(d.row_id)) for d in errand.done]
     conclude(kit, connection, claims, done)
     failed = [d.error.code for d in done if d.error is not None]
     say(logger, logging.INFO, "members pushed", members=len(done), failed=len(failed))
@@ -154,6 +157,7 @@ class _Errand:
         self.done: list[Done] = []
         self.held: set[int] = set()
         self.ways: dict[int, OnItsWay] = {}
+        self.parcels: dict[int, Parcel] = {}
         self.added = self.changed = self.left = 0
 
     def run(self) -> None:
@@ -169,6 +173,8 @@ class _Errand:
                 self.done.append(Done(row_id_of(o), relink=o.plan.relink))
             else:
                 self.ways[row_id_of(o)] = on_its_way(o.plan.up, o.contact, self.kit.now())
+                policy = self.connection.policy
+                self.parcels[row_id_of(o)] = parcel(o.plan.up, o.sighting.member, o.contact, policy)
                 (urgent if o.plan.up.is_urgent else news if o.plan.up.create else rest).append(o)
         self.left += self._read_back(change_each(mailchimp, self.connection, urgent, self.enough))
         self.added += self._read_back(add_all(mailchimp, self.connection, news, self.enough))
@@ -222,7 +228,11 @@ class _Errand:
 
     def _read_back(self, sent: Sequence[Sent]) -> int:
         """Bring the answers to agreement. Returns how many were taken as they were sent."""
-        failed = {s.row_id: Done(s.row_id, error=s.error) for s in sent if s.error is not None}
+        failed = {
+            s.row_id: Done(s.row_id, error=s.error, in_part=s.member is not None)
+            for s in sent
+            if s.error is not None
+        }
         answers = [
             Sighting(None, s.member, s.row_id, sure=True, way=self.ways.get(s.row_id))
             for s in sent

@@ -12,6 +12,7 @@ from processor import bulk, first_sync
 from processor.broker import COLLECT, PUSH
 from processor.converge import Outcome, Sighting, Verdict, converge
 from processor.domain.contact import Member
+from processor.domain.parcel import carried
 from processor.errors import Gone, MailchimpError, NotUnderstood, Passing
 from processor.halt import halt, is_halting
 from processor.kit import Kit
@@ -19,9 +20,10 @@ from processor.log import bind, say
 from processor.mailchimp.batches import Batch, OperationResult
 from processor.mailchimp.client import Mailchimp
 from processor.push.batch import FIELDS, HELD, TAGS
+from processor.push.done import Done
 from processor.push.hear import CAUSE
 from processor.push.refused import ABOUT_FIELDS
-from processor.push.settle import Done, conclude
+from processor.push.settle import conclude
 from processor.store import Connection, batches, connections, members
 from processor.store.batches import DEAF, BatchRow
 from processor.store.connections import ConnectionRow
@@ -173,10 +175,18 @@ def _settle(kit: Kit, connection: ConnectionRow, batch: BatchRow, answers: Mappi
         for outcome in converge(kit, connection, sightings, CAUSE, claims=claims):
             row_id = outcome.sighting.row_id or 0
             done[row_id] = done[row_id] or _answered(outcome)
-        conclude(kit, connection, claims, [d for d in done.values() if d is not None])
+        concluded = [_with_parcel(d, rows[i], batch) for i, d in done.items() if d is not None]
+        conclude(kit, connection, claims, concluded)
         changed += sum(d is not None and d.error is None for d in done.values())
     say(logger, logging.INFO, "batch settled", members=len(ids), failed=len(ids) - changed)
     first_sync.sent(kit, connection.id, changed_there=changed)
+
+
+def _with_parcel(done: Done, row: MemberRow, batch: BatchRow) -> Done:
+    way = row.way
+    if way is None or way.claim != batch.claim:
+        return done
+    return replace(done, parcel=carried(way, row.base))
 
 
 def _refusal(row_id: int, what: Mapping[str, object], answer: _Answer) -> Done | None:

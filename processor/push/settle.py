@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from processor.converge.meet import OUTAGES
@@ -16,27 +16,12 @@ from processor.domain.reconcile import parted
 from processor.errors import MailchimpError
 from processor.halt import halt, is_halting
 from processor.kit import Kit
+from processor.push.done import Done
+from processor.push.record import record
 from processor.push.refused import ABOUT_FIELDS, merge_tag
 from processor.store import Connection, contacts, members, notices, reviews
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What became of one claimed member.
-
-    `error` is Mailchimp's refusal. `unsettled` says that Mailchimp answered with something else than was
-    sent. `relink` says that the contact parts from this member: its new address becomes one of its own.
-    `again` says that the refusal is of a kind that the next attempt, by a call of its own, takes care of.
-    """
-
-    row_id: int
-    error: MailchimpError | None = None
-    unsettled: bool = False
-    relink: bool = False
-    no_address: bool = False
-    again: bool = False
 
 
 def conclude(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done: Sequence[Done]) -> None:
@@ -64,10 +49,11 @@ def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done:
         known = _lock_contacts(c, connection, sorted(by_row))
         rows = [row for row in members.lock(c, by_row).values() if row.claim == claims[row.id]]
         stuck = _who_cannot_move(c, connection, rows, by_row, known)
-        by_row.update({row_id: Done(row_id, relink=True) for row_id in stuck})
+        by_row.update({i: Done(i, relink=True, parcel=by_row[i].parcel) for i in stuck})
         parting = {row.contact_id: row for row in rows if by_row[row.id].relink and row.contact_id}
         let_go = [_let_go(kit, connection.policy, row, by_row[row.id], known, now) for row in rows]
         members.settle(c, let_go, now)
+        record(c, connection, rows, by_row, now)
         _begin_anew(c, connection, parting, now)
         if any(row.cause for row in (*rows, *let_go)):
             reviews.mark(c, [connection.id], now)

@@ -8,6 +8,7 @@ None is for callers who may see all.
 
 from __future__ import annotations
 
+from processor.report.conflicts import ConflictReport, ConflictsPage, conflict, conflicts, conflicts_of
 from processor.report.connections import (
     ConnectionReport,
     ConnectionsPage,
@@ -19,32 +20,62 @@ from processor.report.connections import (
     row_of,
 )
 from processor.report.events import EventPage, EventReport, event, events
+from processor.report.history import (
+    ConsentPage,
+    Happening,
+    HistoryPage,
+    all_consents,
+    as_of,
+    consent_lines,
+    history,
+    is_account,
+)
 from processor.report.issues import IssueReport, IssuesPage, issue, issues, members_of_issue
+from processor.report.ledger import consents_csv
 from processor.report.members import MemberReport, MembersPage, members
+from processor.report.one import Standing, named, one_of, standings
 from processor.report.overview import Overview, Still, overview
 
 __all__ = [
+    "ConflictReport",
+    "ConflictsPage",
     "ConnectionReport",
     "ConnectionsPage",
+    "ConsentPage",
     "EventPage",
     "EventReport",
+    "Happening",
+    "HistoryPage",
     "IssueReport",
     "IssuesPage",
     "MemberReport",
     "MembersPage",
     "Overview",
+    "Standing",
     "Still",
     "all_connections",
+    "all_consents",
+    "as_of",
+    "conflict",
+    "conflicts",
+    "conflicts_of",
     "connection",
     "connections_of",
     "connections_page",
+    "consent_lines",
+    "consents_csv",
     "event",
     "events",
+    "history",
+    "is_account",
     "issue",
     "issues",
     "members",
     "members_of_issue",
+    "named",
+    "one_of",
     "overview",
     "receipts_of",
     "row_of",
+    "standings",
 ]

@@ -85,13 +85,14 @@ def members(
         ids = [row.contact_id for row in page if row.contact_id]
         known = contacts.get_many(c, connection.account_id, ids)
     now = kit.now()
-    told = [_report(connection, row, known.get(row.contact_id or ""), now) for row in page]
+    told = [member_report(connection, row, known.get(row.contact_id or ""), now) for row in page]
     return MembersPage(told, str(page[-1].id) if len(found) > limit else None)
 
 
-def _report(
+def member_report(
     connection: ConnectionRow, row: MemberRow, contact: Contact | None, now: datetime
 ) -> MemberReport:
+    """Return how a member's row stands, in words."""
     return MemberReport(
         contact_id=row.contact_id,
         email=sayings.address_of(row, contact),

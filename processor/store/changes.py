@@ -10,16 +10,16 @@ numbers is the order of the commits. The price is that writers of one account's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from processor.domain.outgoing import NoticeKind, cursor_of
-from processor.errors import NotFound
+from processor.errors import Expired, NotFound
 from processor.store import notices
 from processor.store.tables import accounts, changes
 
@@ -86,10 +86,16 @@ def append(c: Connection, account_id: str, new: Sequence[Change]) -> int:
 def last_seq(c: Connection, account_id: str) -> int:
     """Return the `seq` of the newest change, 0 when there is none. A reader that only wants what comes
     from now on begins here. Raises NotFound for an account that is not there."""
-    seq = c.scalar(select(accounts.c.last_seq).where(accounts.c.id == account_id))
-    if seq is None:
+    return _bounds(c, account_id)[0]
+
+
+def _bounds(c: Connection, account_id: str) -> tuple[int, int]:
+    """The newest `seq`, and the one up to which the feed is not kept any more."""
+    query = select(accounts.c.last_seq, accounts.c.purged_seq).where(accounts.c.id == account_id)
+    row = c.execute(query).one_or_none()
+    if row is None:
         raise NotFound("no such account")
-    return int(seq)
+    return int(row.last_seq), int(row.purged_seq)
 
 
 def after(
@@ -98,9 +104,13 @@ def after(
     """Return up to `limit` changes after the `seq` given as `cursor`, oldest first, and the next cursor.
 
     The next cursor passes over what `origin` filtered out. When fewer than `limit` come back, the reader
-    has everything that is committed. Raises NotFound for an account that is not there.
+    has everything that is committed. Raises NotFound for an account that is not there, Expired for a cursor
+    that is older than what is kept; 0 reads from the start of that.
     """
-    newest = last_seq(c, account_id)  # first: what it counts is committed, so the next statement sees it
+    # First: what it counts is committed, so the next statement sees it.
+    newest, purged = _bounds(c, account_id)
+    if 0 < cursor < purged:
+        raise Expired("What changed after this cursor is not kept any more. Read all contacts anew.")
     query = select(changes).where(
         changes.c.account_id == account_id, changes.c.seq > cursor, changes.c.seq <= newest
     )
@@ -118,6 +128,38 @@ def of_contact(
     if before_seq is not None:
         query = query.where(changes.c.seq < before_seq)
     return [_change(row) for row in c.execute(query.order_by(changes.c.seq.desc()).limit(limit))]
+
+
+def last_before(
+    c: Connection, account_id: str, contact_ids: Collection[str], moment: datetime
+) -> ChangeRow | None:
+    """Return the newest change of a contact up to that moment; None where none is kept."""
+    query = _of(account_id, contact_ids).where(changes.c.at <= moment)
+    row = c.execute(query.order_by(changes.c.seq.desc()).limit(1)).one_or_none()
+    return None if row is None else _change(row)
+
+
+def first_after(
+    c: Connection, account_id: str, contact_ids: Collection[str], moment: datetime
+) -> ChangeRow | None:
+    """Return the oldest change of a contact after that moment, None where there is none."""
+    query = _of(account_id, contact_ids).where(changes.c.at > moment)
+    row = c.execute(query.order_by(changes.c.seq).limit(1)).one_or_none()
+    return None if row is None else _change(row)
+
+
+def former_id(c: Connection, account_id: str, contact_id: str) -> str | None:
+    """Return the id that a contact had before the platform gave it its own: its first change says so."""
+    query = _of(account_id, [contact_id]).order_by(changes.c.seq).limit(1)
+    row = c.execute(query).one_or_none()
+    before = (row.what.get("id") or {}).get("before") if row is not None else None
+    return before if isinstance(before, str) else None
+
+
+def _of(account_id: str, contact_ids: Collection[str]) -> Select[*tuple[Any, ...]]:
+    return select(changes).where(
+        changes.c.account_id == account_id, changes.c.contact_id.in_(sorted(contact_ids))
+    )
 
 
 def _columns(account_id: str, seq: int, change: Change) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 
 from processor.domain.contact import Consent, ConsentStatus, Contact, email_key
 from processor.errors import Conflict
@@ -180,6 +180,18 @@ def mark_deleted(c: Connection, account_id: str, contact_ids: Collection[str], n
         query = query.values(deleted_at=now, updated_at=now, version=contacts.c.version + 1)
         gone += c.scalars(query.returning(contacts.c.id))
     return sorted(gone)
+
+
+def named(c: Connection, contact_id: str, key: str, account_id: str | None, limit: int = 20) -> list[Contact]:
+    """Return the contacts with this id, or this address (`domain.contact.email_key`), of one account or of
+    all; deleted ones are left out. Without an account this reads through every contact."""
+    query = select(contacts).where(
+        or_(contacts.c.id == contact_id, contacts.c.email_key == key), contacts.c.deleted_at.is_(None)
+    )
+    if account_id is not None:
+        query = query.where(contacts.c.account_id == account_id)
+    query = query.order_by(contacts.c.account_id, contacts.c.id).limit(limit)
+    return [_contact(row) for row in c.execute(query)]
 
 
 def page(c: Connection, account_id: str, after_id: str | None, limit: int) -> list[Contact]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from processor.store import calls
+from processor.store import calls, pushes
 from processor.store.runs import RunKind
 from processor.store.tables import batches, connections, events, hooks, oauth_states, receipts, runs
 
@@ -84,13 +84,15 @@ def beside(c: Connection, connection_id: str) -> dict[str, int]:
 
 
 def forget_connection(c: Connection, connection_id: str) -> None:
-    """Delete the connection with its token and settings, its members, runs, batches and deliveries; of its
-    hooks only a hash stays, so that whoever still calls them is answered 410. Safe to repeat."""
+    """Delete the connection with its token and settings, its members, runs, batches, conflicts and
+    deliveries, and what was sent; consents stay. Of its hooks only a hash stays, so that whoever still calls
+    them is answered 410. Safe to repeat."""
     c.execute(delete(events).where(events.c.connection_id == connection_id))  # attempts go with them
     calls.forget_connection(c, connection_id)
+    pushes.forget_connection(c, connection_id)
     c.execute(delete(oauth_states).where(oauth_states.c.connection_id == connection_id))
     c.execute(
         delete(connections).where(connections.c.id == connection_id)
-    )  # members, runs and batches go with it
+    )  # members, runs, batches and conflicts go with it
     bare: dict[str, Any] = {"token_sealed": "", "secrets_sealed": [], "webhook_id": None, "state": "gone"}
     c.execute(update(hooks).where(hooks.c.connection_id == connection_id).values(bare))

@@ -69,6 +69,8 @@ accounts = Table(
     Column("last_seq", RowId, nullable=False, server_default=text("0")),
     # Where the customer is told of issues; none: not at all.
     Column("notify_email", Words),
+    # Up to which `seq` the feed was thrown away because it was old.
+    Column("purged_seq", RowId, nullable=False, server_default=text("0")),
 )
 
 api_keys = Table(
@@ -628,4 +630,77 @@ mails = Table(
     Index("ix_mails_account", "account_id", "id"),
     Index("ix_mails_settled_at", "settled_at"),
     sqlite_autoincrement=True,
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    # No foreign keys: what was said is kept, whatever becomes of contact and connection.
+    Column("account_id", Text, nullable=False),
+    Column("contact_id", Text, nullable=False),
+    Column("connection_id", Text),
+    Column("side", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", Moment),
+    _made_at("recorded_at"),
+    Column("source", Words),
+    Column("by", Words),
+    Column("address", Words),
+    Column("cause", Json, nullable=False),
+    Index("ix_consents_contact", "account_id", "contact_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    # No foreign keys, so that what was sent is told of a connection that was undone, too.
+    Column("account_id", Text, nullable=False),
+    Column("connection_id", Text, nullable=False),
+    Column("contact_id", Text, nullable=False),
+    Column("version", Integer),
+    Column("what", Json, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("code", Text),
+    Column("detail", Words),
+    Column("instance", Words),
+    _made_at("at"),
+    Index("ix_pushes_contact", "account_id", "contact_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+conflicts = Table(
+    "conflicts",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("account_id", Text, nullable=False),
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("contact_id", Text, nullable=False),
+    Column("field", Words, nullable=False),
+    Column("ours", Json),
+    Column("theirs", Json),
+    Column("winner", Text, nullable=False),
+    _made_at("at"),
+    # When the value that was not kept was put in its place, and by whom.
+    Column("used_at", Moment),
+    Column("used_by", Words),
+    Index("ix_conflicts_connection", "connection_id", "id"),
+    Index("ix_conflicts_contact", "account_id", "contact_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+purges = Table(
+    "purges",
+    metadata,
+    # One row for each kind of history that is thrown away when it is old: how far the round is.
+    Column("kind", Text, primary_key=True),
+    Column("cursor", Text),
+    Column("removed", RowId, nullable=False, server_default=text("0")),
+    Column("total", RowId, nullable=False, server_default=text("0")),
+    _made_at("begun_at"),
+    Column("finished_at", Moment),
 )

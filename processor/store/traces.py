@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from processor.domain.contact import MemberStatus
 from processor.domain.plan import Exclusion, MemberState
+from processor.store import conflicts, consents, pushes
 from processor.store.members_rows import COLUMNS, MemberRow, member
 from processor.store.sql import pieces
 from processor.store.tables import changes, connections, contacts, events, members, run_pages, runs
@@ -90,6 +91,16 @@ def delete_changes(c: Connection, account_id: str, contact_ids: Collection[str])
     others keep their places by, so it stays good."""
     mine = (changes.c.account_id == account_id, changes.c.contact_id.in_(sorted(contact_ids)))
     return c.execute(delete(changes).where(*mine)).rowcount
+
+
+def delete_history(c: Connection, account_id: str, contact_ids: Collection[str]) -> dict[str, int]:
+    """Delete what was sent for these contacts, their conflicts and their lines in the ledger of consents;
+    return how many of each."""
+    return {
+        "pushes": pushes.forget(c, account_id, contact_ids),
+        "conflicts": conflicts.forget(c, account_id, contact_ids),
+        "consents": consents.forget(c, account_id, contact_ids),
+    }
 
 
 def members_of(

@@ -31,6 +31,7 @@ _REFUSALS: Mapping[int, str] = {
     404: "There is no such thing, or it is another account's.",
     408: "The body did not arrive in time.",
     409: "Something stands in the way; `detail` says what.",
+    410: "The cursor is older than what is kept: read all contacts anew.",
     413: "The body is larger than 1 MiB, or the photo in it than 10 MB.",
     415: "The body is not said to be JSON.",
     422: "Something that was sent is wrong; `errors` says what and where.",

@@ -20,6 +20,7 @@ from processor.errors import (
     BothwaysError,
     ConfigError,
     Conflict,
+    Expired,
     Gone,
     IllegalTransition,
     Invalid,
@@ -48,6 +49,7 @@ STATUSES: Mapping[type[BothwaysError], int] = {
     NotUnderstood: 422,
     Unreached: 422,
     NotFound: 404,
+    Expired: 410,
     Conflict: 409,
     IllegalTransition: 409,
     Unfit: 422,
@@ -71,7 +73,7 @@ _WORDS: Mapping[int, str] = {
     413: "The body is larger than what is accepted.",
     500: "Our mistake. The operator finds it in the log under this request's X-Request-Id.",
 }
-_OUR_WORDS = (Invalid, Unreached, NotUnderstood, NotFound, Conflict, IllegalTransition)
+_OUR_WORDS = (Invalid, Unreached, NotUnderstood, NotFound, Expired, Conflict, IllegalTransition)
 """Errors whose text is written for the caller. That of the others may name hosts, tables or contacts."""
 _STORE_DOWN = "The database does not answer; nothing was written. Try again."
 _SAID: Mapping[type[BothwaysError], str] = {

@@ -24,7 +24,8 @@ from processor.domain.edit import ContactPatch
 from processor.domain.plan import MemberState
 from processor.kit import utc_now
 from processor.seals import token_bind
-from processor.store import connections
+from processor.store import conflicts, connections
+from processor.store.conflicts import ConflictRow
 from processor.web.server import Running as Web
 from sandbox.control import Control
 from sandbox.server import Running as Sandbox
@@ -279,6 +280,16 @@ def test_pages_that_ask_for_somebody(place: Place, chromium: Any, width: int) ->
         stand(place.house, connection_id, "max", state=MemberState.EXCLUDED, reason="no_consent")
         w.page.goto(f"{here}/contacts?state=excluded")
         w.looked_at("22-left-out")
+        contacts.put(
+            place.kit, ACME, "kim", ContactPatch(email="kim@maple-street.test", fields={"city": "A"})
+        )
+        with place.house.store.write() as c:
+            found = ConflictRow(ACME, connection_id, "kim", "city", "A", "B", "platform", utc_now())
+            conflicts.note(c, [found])
+        for name, path in (("22-contact", "contact?id=kim"), ("22-conflicts", "conflicts")):
+            w.page.goto(f"{here}/{path}")
+            w.page.get_by_role("button", name="Use the other value: B").wait_for()
+            w.looked_at(name)
         change(place, connection_id, state="setup", problem_code=None, problem_detail=None)
         w.page.goto(f"{here}/setup")
         w.page.get_by_role("radio", name="Our subscribers have agreed").check()

@@ -160,10 +160,16 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("get", "/v1/accounts/{account}/receipts", {}),
         ("post", "/v1/accounts/{account}/contacts/{id}/erase", {}),
         ("get", "/v1/erasures/{erasure}", {}),
+        ("get", "/v1/accounts/{account}/contacts", {}),
+        ("get", "/v1/accounts/{account}/contacts/{id}/history", {}),
+        ("get", "/v1/accounts/{account}/contacts/{id}/consent", {}),
+        ("get", "/v1/accounts/{account}/consents.csv", {}),
+        ("get", "/v1/connections/{connection}/conflicts", {}),
+        ("post", "/v1/connections/{connection}/conflicts/{conflict}/use-other", {}),
         *OUTGOING,
     ]
     parts = {"account": ACME, "id": "jo", "connection": connection, "event": event}
-    parts |= {"audience": "a", "erasure": "era_x", "replay": "rpl_x"}
+    parts |= {"audience": "a", "erasure": "era_x", "replay": "rpl_x", "conflict": "cfl_1"}
     endpoint, _ = endpoints.create(api.kit, ACME, "https://hooks.maple-street.test/in")
     stand(api.house, connection, "kim", state=MemberState.FAILING, reason="email_fake")
     issues.review(api.kit, connection)

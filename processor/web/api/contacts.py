@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from processor import contacts
+from processor import contacts, report
 from processor.contacts import Written
 from processor.domain.edit import ContactPatch, Edit
 from processor.errors import Invalid
@@ -25,6 +25,7 @@ from processor.web.models.contact import (
     WrittenAnswer,
     contact_answer,
 )
+from processor.web.models.history import ContactAskedFor, ContactsAnswer, ContactsAsked
 from processor.web.models.problem import FieldError, ProblemAnswer
 
 ONE = "/v1/accounts/{account}/contacts/{id:path}"
@@ -37,7 +38,7 @@ def put(call: Call[Nothing, ContactAsked]) -> Reply:
     account, contact_id = call.path["account"], call.path["id"]
     if call.body.id not in {None, contact_id}:
         raise Invalid("The id of the body is not that of the address.", "id")
-    done = contacts.put(call.kit, account, contact_id, call.body.patch())
+    done = contacts.put(call.kit, account, contact_id, call.body.patch(), call.caller.name)
     now = contact_answer(done.contact)
     if done.stale:
         return Reply(
@@ -54,14 +55,24 @@ def put(call: Call[Nothing, ContactAsked]) -> Reply:
     return Reply(answer, 201 if status is WriteStatus.CREATED else 200)
 
 
-def get(call: Call[Nothing, None]) -> Reply:
-    """Read one contact."""
-    return Reply(contact_answer(contacts.get(call.kit, call.path["account"], call.path["id"])))
+def get(call: Call[ContactAskedFor, None]) -> Reply:
+    """Read one contact, as it is or as it was."""
+    account, contact_id, moment = call.path["account"], call.path["id"], call.query.as_of
+    if moment is not None:
+        return Reply(ContactAnswer.model_validate(report.as_of(call.kit, account, contact_id, moment)))
+    return Reply(contact_answer(contacts.get(call.kit, account, contact_id)))
+
+
+def find(call: Call[ContactsAsked, None]) -> Reply:
+    """Read all contacts, a page at a time."""
+    page = contacts.page(call.kit, call.path["account"], after=call.query.after, limit=call.query.limit)
+    answers = [contact_answer(contact) for contact in page.contacts]
+    return Reply(ContactsAnswer(contacts=answers, cursor=page.cursor, changes=page.changes))
 
 
 def delete(call: Call[Nothing, None]) -> Reply:
     """Delete one contact."""
-    contacts.delete(call.kit, call.path["account"], call.path["id"])
+    contacts.delete(call.kit, call.path["account"], call.path["id"], call.caller.name)
     return Reply(status=204)
 
 
@@ -76,7 +87,7 @@ def batch(call: Call[Nothing, BatchAsked]) -> Reply:
         else:
             patches[read.id] = read.patch()
             answers.append(read.id)
-    written = contacts.put_many(call.kit, call.path["account"], patches) if patches else []
+    written = contacts.put_many(call.kit, call.path["account"], patches, call.caller.name) if patches else []
     by_id = {one.contact_id: one for one in written}
     return Reply(
         BatchAnswer(contacts=[_item(by_id[one]) if isinstance(one, str) else one for one in answers])
@@ -155,7 +166,27 @@ OPERATIONS = (
         description="What is named is set, `null` clears, what is not named is kept. Safe to repeat. "
         "With a `version` older than the stored one nothing is written: 409, with the contact as it is now.",
     ),
-    Operation("GET", ONE, "readContact", "Read a contact", handler=get, answers={200: ContactAnswer}),
+    Operation(
+        "GET",
+        "/v1/accounts/{account}/contacts",
+        "listContacts",
+        "Read all contacts",
+        handler=find,
+        query=ContactsAsked,
+        answers={200: ContactsAnswer},
+        description="For whoever begins, or has missed changes that are not kept any more: read every page, "
+        "then the changes feed after the `changes` of the first page. Deleted contacts are left out.",
+    ),
+    Operation(
+        "GET",
+        ONE,
+        "readContact",
+        "Read a contact",
+        handler=get,
+        query=ContactAskedFor,
+        answers={200: ContactAnswer},
+        description="With `as_of`, as it was then.",
+    ),
     Operation(
         "DELETE",
         ONE,

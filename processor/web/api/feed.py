@@ -64,7 +64,10 @@ OPERATIONS = (
         async_handler=read,
         query=FeedAsked,
         answers={200: FeedAnswer},
+        refusals=(410,),
         description="Whole contacts with what changed and why, oldest first, each change once. Keep `cursor` "
-        "and pass it as `after`; with `wait` the call is answered as soon as there is something new.",
+        "and pass it as `after`; with `wait` the call is answered as soon as there is something new. A "
+        "cursor older than what is kept is refused (410, `cursor_expired`): read all contacts anew, and go "
+        "on from the `changes` cursor of the first page.",
     ),
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from processor.web.api import (
+    conflicts,
     connections,
     contacts,
     erasures,
     events,
     feed,
+    history,
     issues,
     mails,
     members,
@@ -21,6 +23,7 @@ from processor.web.api import (
 from processor.web.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
+    *history.OPERATIONS,
     *contacts.OPERATIONS,
     *erasures.OPERATIONS,
     *feed.OPERATIONS,
@@ -31,6 +34,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *members.OPERATIONS,
     *issues.OPERATIONS,
     *mails.OPERATIONS,
+    *conflicts.OPERATIONS,
     *events.OPERATIONS,
     *outgoing.OPERATIONS,
     *replays.OPERATIONS,

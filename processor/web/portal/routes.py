@@ -10,6 +10,7 @@ from starlette.routing import Route
 from processor.kit import Kit
 from processor.web.portal import (
     connecting,
+    contact,
     first,
     home,
     issues,
@@ -59,6 +60,9 @@ def routes(kit: Kit, http: httpx.Client) -> list[Route]:
         door.to(f"{ONE}/resume", post=syncing.resume),
         door.to(f"{ONE}/cancel", post=syncing.cancel),
         door.to(f"{ONE}/contacts", get=people.people),
+        door.to(f"{ONE}/contact", get=contact.contact),
+        door.to(f"{ONE}/contact/consents.csv", get=contact.sheet),
+        door.to(f"{ONE}/conflicts", get=contact.conflicts, post=contact.use_other),
         door.to(f"{ONE}/retry", post=people.retry),
         door.to(f"{ONE}/photos", get=photos.photos),
         door.to(f"{ONE}/photos/send", post=photos.send),

@@ -26,6 +26,7 @@ SAID: Mapping[str, str] = {
     "muted": "Noted: you will be reminded in 30 days, if it is still there.",
     "mailed": "A test is on its way. It should arrive within a minute.",
     "unmailed": "No test was sent: there is no mail server, or no address.",
+    "used": "The other value is used now, on both sides as soon as it has arrived.",
     "reconnected": "Mailchimp accepts our access again. Everything goes on where it stopped.",
 }
 """What a page says after a form, by the word in its address: an address can make it say nothing else."""
@@ -59,7 +60,7 @@ def shown(
 
 def go(asked: Asked, path: str, said: str | None = None) -> Response:
     """Send the browser on, after a form."""
-    where = f"{path}?said={said}" if said else path
+    where = f"{path}{'&' if '?' in path else '?'}said={said}" if said else path
     if asked.is_partial:
         return Response(headers={"HX-Redirect": where, "Cache-Control": "no-store"})
     return RedirectResponse(where, 303, {"Cache-Control": "no-store"})

@@ -11,9 +11,20 @@ from processor.broker import PUSH
 from processor.domain.connection import LEAVING, ConnectionState
 from processor.domain.contact import Contact, email_key
 from processor.domain.edit import LEFT, ContactPatch, Edit, contact_json, edit, what_json
+from processor.domain.ledger import ConsentEntry, Side, who_said
+from processor.domain.outgoing import cursor_of
 from processor.errors import BothwaysError, Invalid, NotFound
 from processor.kit import Kit
-from processor.store import Connection, accounts, changes, connections, contacts, members
+from processor.store import (
+    Connection,
+    accounts,
+    changes,
+    conflicts,
+    connections,
+    consents,
+    contacts,
+    members,
+)
 from processor.store.changes import Change, Origin
 from processor.store.contacts import ContactRow
 
@@ -35,19 +46,34 @@ class Written:
     error: BothwaysError | None = None
 
 
-def put(kit: Kit, account_id: str, contact_id: str, patch: ContactPatch) -> Edit:
-    """Create or change one contact. Returns what it did; `Edit.stale` where the writer's version is old.
+@dataclass(frozen=True, slots=True)
+class _Hand:
+    """Who writes, and when."""
+
+    now: datetime
+    by: str | None
+
+    @property
+    def why(self) -> dict[str, str]:
+        return {"cause": "api", **({"by": self.by} if self.by else {})}
+
+
+def put(kit: Kit, account_id: str, contact_id: str, patch: ContactPatch, by: str | None = None) -> Edit:
+    """Create or change one contact. Returns what it did; `Edit.stale` where the writer's version is old. `by`
+    is who wrote, for histories.
 
     Safe to repeat: the second time changes nothing. Raises Invalid, StoreDown.
     """
-    written = put_many(kit, account_id, {contact_id: patch})[0]
+    written = put_many(kit, account_id, {contact_id: patch}, by)[0]
     if written.error is not None:
         raise written.error
     assert written.edit is not None
     return written.edit
 
 
-def put_many(kit: Kit, account_id: str, patches: Mapping[str, ContactPatch]) -> list[Written]:
+def put_many(
+    kit: Kit, account_id: str, patches: Mapping[str, ContactPatch], by: str | None = None
+) -> list[Written]:
     """Create or change contacts, each on its own: one that is refused does not stop the others.
 
     Safe to repeat. Raises Invalid for more than MOST_AT_ONCE, StoreDown.
@@ -72,7 +98,7 @@ def put_many(kit: Kit, account_id: str, patches: Mapping[str, ContactPatch]) -> 
         edits = [w.edit for w in written if w.edit is not None and not w.edit.stale]
         others = {i: row for i, row in held.items() if i not in adopted.values()}
         edits += namesakes.take_off(others, edits, now)
-        return written, _store(c, account_id, edits, set(held), adopted, now)
+        return written, _store(c, account_id, edits, set(held), adopted, _Hand(now, by))
 
     written, connection_ids = kit.store.write_retrying(in_one_transaction)
     kit.bell.ring(PUSH, connection_ids)
@@ -134,18 +160,21 @@ def _store(
     done: Sequence[Edit],
     known: set[str],
     adopted: Mapping[str, str],
-    now: datetime,
+    hand: _Hand,
 ) -> list[str]:
+    now = hand.now
     edits = [_renamed(e, adopted, known) for e in done]
     edits = [e for e in edits if e.what or e.created]
     taken = {adopted[e.contact.id]: e.contact.id for e in edits if "id" in e.what}
     contacts.rename(c, account_id, taken)
+    conflicts.rename(c, account_id, taken)
     known = known | set(taken.values())
     contacts.insert_many(c, [e.contact for e in edits if e.contact.id not in known], now)
     contacts.update_many(c, [e.contact for e in edits if e.contact.id in known], now)
     urgent = {e.contact.id for e in edits if "consent" in e.what and e.contact.consent.status in LEFT}
     connection_ids = _mark_due(c, account_id, [e.contact.id for e in edits], urgent, now)
-    changes.append(c, account_id, [_change(e, now) for e in edits])
+    consents.append(c, [_ledger(e, hand) for e in edits if "consent" in e.what])
+    changes.append(c, account_id, [_change(e, hand) for e in edits])
     return connection_ids
 
 
@@ -174,15 +203,33 @@ def _mark_due(
     return ids
 
 
-def _change(edit: Edit, now: datetime, *, deleted: bool = False) -> Change:
+def _change(edit: Edit, hand: _Hand, *, deleted: bool = False) -> Change:
     return Change(
         contact_id=edit.contact.id,
         version=edit.contact.version,
         origin=Origin.PLATFORM,
         what=what_json(edit.what),
-        why={"cause": "api"},
+        why=hand.why,
         contact=None if deleted else contact_json(edit.contact),
-        at=now,
+        at=hand.now,
+    )
+
+
+def _ledger(edit: Edit, hand: _Hand) -> ConsentEntry:
+    contact, (before, _) = edit.contact, edit.what["consent"]
+    return ConsentEntry(
+        contact.account_id,
+        contact.id,
+        Side.HERE,
+        before["status"],
+        contact.consent.status.value,
+        who_said(contact.consent.source),
+        hand.now,
+        at=contact.consent.at,
+        source=contact.consent.source,
+        by=hand.by,
+        address=contact.email,
+        cause=hand.why,
     )
 
 
@@ -195,7 +242,27 @@ def get(kit: Kit, account_id: str, contact_id: str) -> Contact:
     return contact
 
 
-def delete(kit: Kit, account_id: str, contact_id: str) -> None:
+@dataclass(frozen=True, slots=True)
+class ContactsPage:
+    """Contacts in the order of their ids. `cursor` leads on, None when there are no more; `changes` is where
+    the feed stood before they were read."""
+
+    contacts: Sequence[Contact]
+    cursor: str | None
+    changes: str
+
+
+def page(kit: Kit, account_id: str, *, after: str | None = None, limit: int = 100) -> ContactsPage:
+    """Return one page of an account's contacts. Safe to repeat. Raises NotFound for an account that is not
+    known, StoreDown."""
+    with kit.store.read() as c:
+        seq = changes.last_seq(c, account_id)  # first: what comes after it is read in the feed
+        found = contacts.page(c, account_id, after, limit + 1)
+    cursor = found[limit - 1].id if len(found) > limit else None
+    return ContactsPage(found[:limit], cursor, cursor_of(seq))
+
+
+def delete(kit: Kit, account_id: str, contact_id: str, by: str | None = None) -> None:
     """Delete one contact; what becomes of their members is the connection's rule. Safe to repeat.
 
     Raises NotFound for one that never was, StoreDown.
@@ -211,7 +278,8 @@ def delete(kit: Kit, account_id: str, contact_id: str) -> None:
         contacts.mark_deleted(c, account_id, [contact_id], now)
         connection_ids = _mark_due(c, account_id, [contact_id], {contact_id}, now)
         gone = replace(held.contact, version=held.contact.version + 1)
-        changes.append(c, account_id, [_change(Edit(gone, {"deleted": (False, True)}), now, deleted=True)])
+        gone_edit = Edit(gone, {"deleted": (False, True)})
+        changes.append(c, account_id, [_change(gone_edit, _Hand(now, by), deleted=True)])
         return connection_ids
 
     kit.bell.ring(PUSH, kit.store.write_retrying(in_one_transaction))

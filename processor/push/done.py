@@ -1,0 +1,29 @@
+"""What became of one member that a push had claimed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from processor.domain.parcel import Parcel
+from processor.errors import MailchimpError
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one claimed member.
+
+    `error` is Mailchimp's refusal. `unsettled` says that Mailchimp answered with something else than was
+    sent. `relink` says that the contact parts from this member: its new address becomes one of its own.
+    `again` says that the refusal is of a kind that the next attempt, by a call of its own, takes care of.
+    `parcel` is what was sent, None for nothing. `in_part` says that, though there is an `error`, all but some
+    fields arrived.
+    """
+
+    row_id: int
+    error: MailchimpError | None = None
+    unsettled: bool = False
+    relink: bool = False
+    no_address: bool = False
+    again: bool = False
+    parcel: Parcel | None = None
+    in_part: bool = False

@@ -1,0 +1,94 @@
+"""One contact towards every audience of its account: the sentence that says why it is, or is not, in step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from processor.domain.catalogue import words
+from processor.domain.connection import LEAVING, LIVE, ConnectionState
+from processor.domain.contact import Contact, email_key
+from processor.domain.plan import MemberState
+from processor.errors import Invalid, NotFound
+from processor.kit import Kit
+from processor.report.members import MemberReport, member_report
+from processor.report.standing import LABELS
+from processor.store import connections, contacts, members
+from processor.store.connections import ConnectionRow
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a contact stands towards one connection's audience. `sentence` answers "why is this contact not in
+    step?"; `member` is None where they were not looked at yet."""
+
+    connection: ConnectionRow
+    state: MemberState
+    sentence: str
+    member: MemberReport | None = None
+
+
+def standings(kit: Kit, account_id: str, contact_id: str) -> list[Standing]:
+    """Return how the contact stands in each of the account's audiences; none for an account without one.
+    Raises StoreDown."""
+    now = kit.now()
+    with kit.store.read() as c:
+        contact = contacts.get(c, account_id, contact_id)
+        rows = [row for row in connections.for_account(c, account_id) if row.state not in LEAVING]
+        found = {row.id: members.by_contact_ids(c, row.id, [contact_id]).get(contact_id) for row in rows}
+    told: list[Standing] = []
+    for row in rows:
+        of_row = found[row.id]
+        member = member_report(row, of_row, contact, now) if of_row else None
+        state = member.state if member else MemberState.WAITING
+        told.append(Standing(row, state, _sentence(row, member), member))
+    return told
+
+
+def _sentence(connection: ConnectionRow, member: MemberReport | None) -> str:
+    """One sentence, of the one thing that matters most."""
+    if member is not None and member.state is MemberState.EXCLUDED:
+        return member.words.happened
+    held = _held_back(connection)
+    if member is None:
+        return held or "We have not looked at this contact yet; that happens by itself."
+    if member.state is MemberState.FAILING:
+        return member.words.happened
+    if member.state is MemberState.WAITING:
+        return held or member.words.happened
+    return f"Nothing differs: both sides say the same.{' ' + held if held else ''}"
+
+
+def _held_back(connection: ConnectionRow) -> str | None:
+    """What holds the whole connection back, None where it works."""
+    state = ConnectionState(connection.state)
+    if connection.problem_code is not None and (state not in LIVE or connection.problem_code):
+        said = words(
+            connection.problem_code, audience=connection.audience_name, detail=connection.problem_detail
+        )
+        return f"Nothing is sent at the moment: {said.happened}"
+    if state in LIVE:
+        return None
+    return f"Nothing is sent at the moment, because the connection stands at “{LABELS[state]}”."
+
+
+def named(kit: Kit, text: str, account_id: str | None) -> list[Contact]:
+    """Return the contacts with this id or address, in one account or in all. Raises NotFound for none,
+    Invalid for nothing asked, StoreDown."""
+    wanted = text.strip()
+    if not wanted:
+        raise Invalid("Give a contact's id or address.", "contact")
+    with kit.store.read() as c:
+        found = contacts.named(c, wanted, email_key(wanted), account_id)
+    if not found:
+        where = f" in the account “{account_id}”" if account_id else ""
+        raise NotFound(f"There is no contact with the id or address “{wanted}”{where}.")
+    return found
+
+
+def one_of(found: Sequence[Contact]) -> Contact:
+    """Return the only one. Raises Invalid where several accounts, or ids, have it."""
+    if len(found) > 1:
+        which = ", ".join(f"{one.id} of {one.account_id}" for one in found[:5])
+        raise Invalid(f"Several contacts go by this: {which}. Name the id, and the account with --account.")
+    return found[0]
