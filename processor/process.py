@@ -314,7 +314,7 @@ def _without_those_read_since(kit: Kit, connection: ConnectionRow, cases: list[_
 
 
 def _was_answered(kit: Kit, case: _Case) -> bool:
-    is_first = case.row.attempts <= 1 and kit.now() - case.row.received_at < FRESH
+    is_first = case.row.subject is None and kit.now() - case.row.received_at < FRESH
     return is_first and case.event is not None and case.event.type not in LEFT
 
 

@@ -42,7 +42,8 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedEvent:
-    """An event that this worker holds until its lease runs out. `attempts` counts this one already."""
+    """An event that this worker holds until its lease runs out. `attempts` counts this one already; `subject`
+    is None for one that nobody has looked at before, and not for one that a person replays."""
 
     id: int
     connection_id: str
@@ -53,6 +54,7 @@ class ClaimedEvent:
     attempts: int
     crashes: int
     claim: str
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

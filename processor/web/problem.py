@@ -33,6 +33,7 @@ from processor.errors import (
     StorageDown,
     StoreDown,
     Unfit,
+    Unposted,
     Unreached,
 )
 from processor.log import say
@@ -47,6 +48,7 @@ RETRY_SECONDS = 5
 STATUSES: Mapping[type[BothwaysError], int] = {
     Invalid: 422,
     NotUnderstood: 422,
+    Unposted: 422,
     Unreached: 422,
     NotFound: 404,
     Expired: 410,

@@ -75,7 +75,7 @@ def test_who_fails_already_is_reviewed_once_after_the_upgrade(url: str) -> None:
     """A connection that was there before issues were is looked at, though nobody begins to fail there."""
     store = open_store(url, pool_size=1)
     with store.write() as c:
-        command.upgrade(migrations._config(c), "0004")
+        command.upgrade(migrations._config(c), "0006")
         c.execute(text("INSERT INTO accounts (id, created_at) VALUES ('acme', '2026-11-22T12:00:00+00:00')"))
         columns = "mailchimp_account, account_name, login_name, role, dc, api_base, policy"
         c.execute(

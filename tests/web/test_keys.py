@@ -56,6 +56,7 @@ def test_without_a_key_nothing_is_answered(api: Api, operation: Operation) -> No
     """No key, an unknown one, another scheme: 401, with what to send, before anything is looked at."""
     parts = {"connection": "con_x", "event": "evt_1", "audience": "a", "erasure": "ers_x", "replay": "rpl_x"}
     parts |= {"endpoint": "end_x", "notice": "ntc_x", "photo": "pho_x", "issue": "iss_x", "mail": "mail_x"}
+    parts["conflict"] = "cfl_1"
     path = address(operation, account=ACME, id="jo", **parts)
     for header in ("", "Bearer", "Bearer bw_unknown", "Basic am86eA==", f"Bearer {'x' * 5000}", "Bearer é"):
         headers = {"Authorization": header.encode()} if header else {}
@@ -85,14 +86,14 @@ def test_a_tenant_finds_nothing_of_another(api: Api, operation: Operation) -> No
     there = {"connection": connection, "event": event, "audience": "a", "erasure": erasure, "photo": photo}
     there |= {"endpoint": endpoint.id, "notice": notice, "issue": issue, "mail": mail}
     before.append(endpoints.get(api.kit, endpoint.id, ACME))
-    there["replay"] = begun_replay(api)
+    there |= {"replay": begun_replay(api), "conflict": "cfl_1"}
     path = address(operation, account=ACME, id="jo", **there)
     answer = call(api, operation, path, api.birch_key)
     if "{" in operation.path:
         assert answer.status_code == 404
         none = {"connection": "con_none", "event": "evt_99999", "audience": "a", "erasure": "ers_none"}
         none |= {"endpoint": "end_none", "notice": "ntc_none", "issue": "iss_none", "mail": "mail_none"}
-        none |= {"replay": "rpl_none", "photo": "pho_none"}
+        none |= {"replay": "rpl_none", "photo": "pho_none", "conflict": "cfl_9"}
         nowhere = address(operation, account="nobody", id="jo", **none)
         unknown = call(api, operation, nowhere, api.birch_key)
         assert unknown.status_code == 404
