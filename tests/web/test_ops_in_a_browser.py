@@ -79,7 +79,7 @@ def test_three_in_the_morning(place: Place, chromium: Any, width: int, scheme: s
         w.page.keyboard.type(PASSWORD)
         w.page.keyboard.press("Enter")
         w.heading("Overview")
-        w.page.get_by_text("calls got no answer that could be used").wait_for()
+        w.page.get_by_text("calls got no answer that could be used").first.wait_for()
         w.looked_at("ops-overview")
         w.page.goto(place.url + "/ops/connections")
         w.heading("Connections")
