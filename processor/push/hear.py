@@ -9,6 +9,7 @@ from functools import partial
 from processor import brake
 from processor.broker import SWEEP
 from processor.converge import Cause, Stopped, converge
+from processor.domain.connection import ConnectionState
 from processor.domain.contact import MemberStatus
 from processor.kit import Heard, Kit
 from processor.look import OVERLAP, Enough, pages
@@ -21,6 +22,9 @@ CAUSE = Cause("push")
 FRESH = timedelta(seconds=5)
 """So long what was read counts as just read. Our own writes come back on the pages, and shall not make each
 push read them anew."""
+FRESH_AT_FIRST = timedelta(seconds=30)
+"""The same during a first sync, which has just read everybody: whoever is archived is known by then, and
+looked at. Only somebody who came and was archived since could be missed."""
 SHORT_OVERLAP = timedelta(seconds=10)
 """How far a page reaches back behind what this process itself has read to the end."""
 MOST_PAGES = 10
@@ -56,7 +60,8 @@ def _hear_pass(
     audience = connection.audience_id or ""
     key = (f"{connection.id}/{audience}", status.value if status else "")
     began, heard = kit.now(), kit.heard.get(key)
-    if heard is not None and began - heard.at < FRESH:
+    fresh = FRESH_AT_FIRST if connection.state == ConnectionState.IMPORTING else FRESH
+    if heard is not None and began - heard.at < fresh:
         return True
     since = _heard_before(connection, status)
     if heard is not None:
@@ -73,7 +78,7 @@ def _hear_pass(
         newest = max([newest, *(m.last_changed for m in page if m.last_changed)])
         got_on = newest - SHORT_OVERLAP > since  # one second can fill many pages
         if (count >= MOST_PAGES and got_on) or enough():
-            kit.heard[key] = Heard(began - FRESH, newest - SHORT_OVERLAP)
+            kit.heard[key] = Heard(began - FRESH_AT_FIRST, newest - SHORT_OVERLAP)
             return False
     kit.heard[key] = Heard(began, newest - SHORT_OVERLAP)
     return True
