@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from processor.photos.keep import keep as keep_photo
 from processor.store import keys, mails, replays
 from processor.web.api.operation import Operation
 from processor.web.api.table import OPERATIONS
-from tests.web.house import ACME, BIRCH, Api, keep, make_connection, stand
+from tests.web.house import ACME, BIRCH, Api, keep, make_connection, open_database, stand
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 8, 8)
 BODIES: dict[str, Any] = {
@@ -34,6 +35,13 @@ BODIES: dict[str, Any] = {
     "changeNotifyEmail": {"email": "lee@birch.test"},
 }
 """A body that is taken, for each operation that has one."""
+
+
+@pytest.fixture
+def database_url() -> Iterator[str]:
+    """SQLite alone: the fence stands before the database, and every operation has its own test on both."""
+    with open_database("sqlite") as url:
+        yield url
 
 
 def address(operation: Operation, **parts: str) -> str:
