@@ -95,7 +95,9 @@ class Sim:
 
     def close(self) -> None:
         """Put everything away."""
-        logging.getLogger("processor").removeHandler(self._mishaps)
+        logger = logging.getLogger("processor")
+        logger.removeHandler(self._mishaps)
+        logger.propagate = True
 
     @property
     def control(self) -> Any:

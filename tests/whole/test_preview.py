@@ -221,8 +221,8 @@ def test_a_preview_changes_nothing(stage: Stage) -> None:
 
 
 def tables(stage: Stage) -> dict[str, list[Any]]:
-    """What the database holds, the runs, the leases and the counts of calls aside."""
-    passing = {"runs", "run_pages", "run_seen", "leases", "calls", "call_counts"}
+    """What the database holds, but for what the house keeps of its own work."""
+    passing = {"runs", "run_pages", "run_seen", "leases", "calls", "call_counts", "reviews", "purges"}
     with stage.house.store.read() as c:
         return {
             table.name: [
