@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from processor.converge import Outcome
 from processor.domain.contact import Member, MemberStatus, email_key
 from processor.kit import Kit, Reading
-from processor.look import OVERLAP, Enough, Question
+from processor.look import OVERLAP, SHORT_OVERLAP, Enough, Question
 from processor.mailchimp.client import Mailchimp
 from processor.meeting import Meet, meet_page
 from processor.paging import PAGE, Place, read_ahead, read_page
@@ -21,8 +21,6 @@ from processor.store import connections, inbox
 from processor.store.connections import ConnectionRow
 from processor.store.inbox import EventFilter
 
-SHORT_OVERLAP = timedelta(seconds=10)
-"""How far a page reaches back behind what this process itself has read to the end."""
 FEW, FEW_MORE = 10, 3
 """Up to so many are looked up each: at first, and while a burst goes on."""
 LOOKS_PER_PAGE = 2

@@ -20,6 +20,8 @@ FEW = 20
 OVERLAP = timedelta(seconds=60)
 """How far back a page reaches behind the last change that was heard: `since_last_changed` is exclusive,
 has one-second steps, and no promise says that changes become visible in their order."""
+SHORT_OVERLAP = timedelta(seconds=10)
+"""The same behind what this process itself has read to the end."""
 
 
 Enough = Callable[[], bool]

@@ -12,7 +12,7 @@ from processor.converge import Cause, Stopped, converge
 from processor.domain.connection import ConnectionState
 from processor.domain.contact import MemberStatus
 from processor.kit import Heard, Kit
-from processor.look import OVERLAP, Enough, pages
+from processor.look import OVERLAP, SHORT_OVERLAP, Enough, pages
 from processor.mailchimp.client import Mailchimp
 from processor.meeting import meet_page
 from processor.store import connections
@@ -25,8 +25,6 @@ push read them anew."""
 FRESH_AT_FIRST = timedelta(seconds=30)
 """The same during a first sync, which has just read everybody: whoever is archived is known by then, and
 looked at. Only somebody who came and was archived since could be missed."""
-SHORT_OVERLAP = timedelta(seconds=10)
-"""How far a page reaches back behind what this process itself has read to the end."""
 MOST_PAGES = 10
 """More than this is not read before a push: it goes on from there the next time."""
 
