@@ -11,7 +11,7 @@ demo: setup
 	$(BIN)/bothways demo
 
 test: setup-dev
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3
 
 check: lint types imports
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from processor.kit import Kit
-from processor.store import open_store
 from processor.web.app import build
 from processor.web.server import Running
+from tests.ready import ready_postgresql
 from tests.receiver.house import Clock, Rung, make_kit, make_settings
 
 KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.services)]
@@ -24,22 +20,12 @@ KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.services)]
 
 @contextmanager
 def empty_database(kind: str, folder: Path) -> Iterator[str]:
-    """Yield the URL of an empty database of this kind; it is gone afterwards."""
+    """Yield the URL of an empty database of this kind."""
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'receiver.sqlite3'}"
         return
-    server = os.environ.get("BOTHWAYS_TEST_POSTGRES")
-    if not server:
-        pytest.skip("BOTHWAYS_TEST_POSTGRES is not set")
-    schema = f"test_{secrets.token_hex(6)}"
-    admin = open_store(server, pool_size=1)
-    with admin.write() as c:
-        c.execute(text(f"CREATE SCHEMA {schema}"))
-    separator = "&" if "?" in server else "?"
-    yield f"{server}{separator}options={quote(f'-csearch_path={schema}')}"
-    with admin.write() as c:
-        c.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    admin.close()
+    with ready_postgresql() as url:
+        yield url
 
 
 @pytest.fixture(params=KINDS)

@@ -19,8 +19,8 @@ from processor.seals import hook_secret_bind, hook_token_bind
 from processor.store import hooks, open_store
 from processor.store.connections import ConnectionRow
 from processor.store.engine import Store
-from processor.store.migrate import migrate
 from processor.store.sealing import Sealer
+from tests.ready import make_ready
 
 FORM = "application/x-www-form-urlencoded"
 KEY = "a-key-for-tests-that-is-long-enough-0123456789"
@@ -95,7 +95,7 @@ def make_kit(
     store: Store | None = None,
 ) -> Kit:
     """A kit with a migrated database at the settings' address."""
-    migrate(settings.database)
+    make_ready(settings.database)
     return Kit(
         settings=settings,
         store=store or open_store(settings.database),

@@ -248,8 +248,8 @@ class TestHealth:
     ) -> None:
         """Metrics of the process remain; on SQLite readers are not held back, and that is fine too."""
         with held_back(kit.store, database_url):
-            assert http.get("/healthz", timeout=1).status_code == 200
-            answer = http.get("/metrics", timeout=6)
+            assert http.get("/healthz", timeout=10).status_code == 200
+            answer = http.get("/metrics", timeout=20)
         assert answer.status_code == 200
         up = "bothways_database_up 0" if kit.store.dialect == "postgresql" else "bothways_database_up 1"
         assert up in answer.text

@@ -67,7 +67,12 @@ def load_until_ended(
     """Send a web process under load the signal; return the ledger of 200s and the seconds to its end."""
 
     async def run(web: WebProcess) -> tuple[Counter[bytes], float]:
-        load = asyncio.create_task(until_cut(web.port, web.path, f"{round_:04x}", seconds + 10, CONNECTIONS))
+        answered: Counter[bytes] = Counter()
+        sending = until_cut(web.port, web.path, f"{round_:04x}", seconds + 30, CONNECTIONS, answered)
+        load = asyncio.create_task(sending)
+        while not answered:
+            assert not load.done(), "the load reached nobody"
+            await asyncio.sleep(0.01)
         await asyncio.sleep(seconds)
         took = await asyncio.to_thread(web.end, number)
         return await load, took
@@ -81,7 +86,6 @@ def check_ledger_survives(database_url: str, folder: Path, number: signal.Signal
     ledger: Counter[bytes] = Counter()
     for round_ in range(rounds):
         answered, took = load_until_ended(database_url, folder, number, round_, 0.4)
-        assert answered, "the load reached nobody"
         assert took < 10
         ledger += answered
     store = open_store(database_url)
@@ -113,8 +117,11 @@ def test_a_second_sigterm_cuts_nobody_off(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'twice.sqlite3'}"
 
     async def run(web: WebProcess) -> Counter[bytes]:
-        load = asyncio.create_task(until_cut(web.port, web.path, "a", 10, CONNECTIONS))
-        await asyncio.sleep(0.3)
+        answered: Counter[bytes] = Counter()
+        load = asyncio.create_task(until_cut(web.port, web.path, "a", 30, CONNECTIONS, answered))
+        while not answered:
+            assert not load.done(), "the load reached nobody"
+            await asyncio.sleep(0.01)
         web.process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(web.end, signal.SIGTERM)
         return await load

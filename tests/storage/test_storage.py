@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from processor import doctor
+from processor.doctor import Finding
 from processor.errors import StorageDown, Unfit
 from processor.storage import LocalStorage, Storage, receive
+from tests.web.house import Clock, open_api
 
 
 def put(storage: Storage, key: str, data: bytes) -> None:
@@ -78,3 +82,20 @@ def test_many_may_arrive_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert [read(storage, f"con_a/n{n}") for n in range(8)] == [bytes([n]) * 70_000 for n in range(8)]
+
+
+def test_the_doctor_keeps_reads_and_deletes_a_probe(tmp_path: Path) -> None:
+    """And leaves nothing behind; where the directory cannot be written to, it says what to check."""
+    with open_api(tmp_path, Clock()) as api:
+        directory = tmp_path / "photos"
+
+        def photos() -> Finding:
+            found = doctor.examine(api.kit, None, api.house.http)
+            return next(one for one in found if one.part == "photos")
+
+        assert photos().ok
+        assert [one for one in directory.rglob("*") if one.is_file()] == []
+        shutil.rmtree(directory)
+        directory.write_text("a file stands where the directory is to be")
+        assert not photos().ok
+        assert "DATA_DIR" in photos().remedy

@@ -12,12 +12,14 @@ import pytest
 from sqlalchemy import text
 
 from processor.store import Store, open_store
-from processor.store.migrate import migrate
+from tests.ready import make_ready, ready_postgresql
+
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.services)]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of the test's own, of either kind."""
+@pytest.fixture(params=KINDS)
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of the test's own without any table, of either kind."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'store.sqlite3'}"
         return
@@ -35,10 +37,21 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     admin.close()
 
 
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with its tables and nothing in them, of either kind."""
+    if request.param == "sqlite":
+        made = f"sqlite:///{tmp_path / 'store.sqlite3'}"
+        make_ready(made)
+        yield made
+        return
+    with ready_postgresql() as made:
+        yield made
+
+
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
-    """A migrated store."""
-    migrate(url)
+    """A store on it."""
     store = open_store(url)
     yield store
     store.close()

@@ -48,32 +48,32 @@ def _statements(c: Connection) -> list[str]:
     return sorted(c.scalars(text(query)))
 
 
-def test_conditions_of_indexes_and_constraints_are_the_same_too(url: str) -> None:
+def test_conditions_of_indexes_and_constraints_are_the_same_too(bare_url: str) -> None:
     """Alembic does not compare the conditions of partial indexes; the databases' own words do."""
-    store = open_store(url)
+    store = open_store(bare_url)
     with store.write() as c:
         metadata.create_all(c)
         by_code = _statements(c)
         metadata.drop_all(c)
-    migrate(url)
+    migrate(bare_url)
     with store.read() as c:
         assert _statements(c) == by_code
     assert len(by_code) > 20
     store.close()
 
 
-def test_migrating_is_safe_to_repeat_and_to_race(url: str) -> None:
+def test_migrating_is_safe_to_repeat_and_to_race(bare_url: str) -> None:
     """Several processes that start at once migrate once; the others find it done."""
-    assert pending(url)
+    assert pending(bare_url)
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(migrate, [url] * 4))
-    assert not pending(url)
-    migrate(url)
+        list(threads.map(migrate, [bare_url] * 4))
+    assert not pending(bare_url)
+    migrate(bare_url)
 
 
-def test_who_fails_already_is_reviewed_once_after_the_upgrade(url: str) -> None:
+def test_who_fails_already_is_reviewed_once_after_the_upgrade(bare_url: str) -> None:
     """A connection that was there before issues were is looked at, though nobody begins to fail there."""
-    store = open_store(url, pool_size=1)
+    store = open_store(bare_url, pool_size=1)
     with store.write() as c:
         command.upgrade(migrations._config(c), "0006")
         c.execute(text("INSERT INTO accounts (id, created_at) VALUES ('acme', '2026-11-22T12:00:00+00:00')"))
@@ -85,7 +85,7 @@ def test_who_fails_already_is_reviewed_once_after_the_upgrade(url: str) -> None:
                 " '2026-11-22T12:00:00+00:00', '2026-11-22T12:00:00+00:00')"
             )
         )
-    migrate(url)
+    migrate(bare_url)
     with store.read() as c:
         assert reviews.due(c, datetime.now(UTC), 10) == ["con_a"]
     store.close()
