@@ -65,6 +65,9 @@ def _member(audience: Audience, about: Mapping[str, Any], ids: Mapping[str, int]
         ip_opt=str(about.get("ip_opt") or ""),
         opt_seconds=_second(about.get("timestamp_opt"), now if status == "subscribed" else 0),
         source=str(about.get("source") or "Import"),
+        sms_phone=str(about.get("sms_phone") or ""),
+        sms_status=str(about.get("sms_status") or ""),
+        sms_seconds=now if about.get("sms_status") else 0,
     )
 
 
@@ -86,6 +89,8 @@ def snapshot(audience: Audience, member: Member) -> dict[str, Any]:
         "tags": sorted(audience.tags[tag_id].name for tag_id in member.tags),
         "interests": sorted(member.interests),
         "marketing_permissions": sorted(member.permissions),
+        "sms_phone": member.sms_phone,
+        "sms_status": member.sms_status,
         "language": member.language,
         "vip": member.vip,
         "last_changed": iso(member.last_changed_seconds),

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from sandbox.tls import authorities
+
 Json = dict[str, Any]
 BULK = 20_000
 
@@ -43,7 +45,11 @@ class Control:
     ) -> None:
         self.url = url.rstrip("/")
         self._http = httpx.Client(
-            base_url=f"{self.url}/_control", timeout=timeout_seconds, trust_env=False, transport=transport
+            base_url=f"{self.url}/_control",
+            timeout=timeout_seconds,
+            trust_env=False,
+            transport=transport,
+            verify=authorities(),
         )
 
     def __enter__(self) -> Control:
@@ -203,6 +209,15 @@ class Control:
         """Adds (True) and removes (False) tags; no webhook tells of it."""
         return self.act(list_id, "tag", email, tags=tags)
 
+    def permit(self, list_id: str, email: str, **permissions: bool) -> Json | None:
+        """The contact gives (True) or withdraws marketing permissions, by their ids; no webhook is known to
+        tell of it."""
+        return self.act(list_id, "permit", email, permissions=permissions)
+
+    def sms(self, list_id: str, email: str, status: str, phone: str = "") -> Json | None:
+        """The contact's SMS subscription changes; how webhooks tell of it is not documented, so none does."""
+        return self.act(list_id, "sms", email, status=status, phone=phone)
+
     def archive(self, list_id: str, email: str) -> Json | None:
         """The marketer archives a member."""
         return self.act(list_id, "archive", email)
@@ -239,9 +254,13 @@ class Control:
         """How webhooks travel: drop, repeat, reorder, delay_seconds, …; see `sandbox.faults.Post`."""
         self._call("PATCH", "/faults", {"webhooks": settings})
 
-    def mend(self) -> None:
-        """Takes all faults away."""
-        self._call("DELETE", "/faults")
+    def mend(self, account_id: str = "") -> None:
+        """Takes all faults away, or the rules about one account only."""
+        if not account_id:
+            self._call("DELETE", "/faults")
+            return
+        left = [rule for rule in self.faults()["rules"] if rule["account"] != account_id]
+        self._call("PATCH", "/faults", {"rules": left})
 
     def clock(self, offset_seconds: float, *, stands_at_seconds: float | None = None) -> None:
         """Moves Mailchimp's clock this far from the wall's, or from a time at which it stands still."""

@@ -9,7 +9,7 @@ from sandbox import problem
 from sandbox.state import acts, address, wish
 from sandbox.state.acts import Notice, Occasion
 from sandbox.state.audience import Audience
-from sandbox.state.member import Member
+from sandbox.state.member import SMS_ONLY, Member
 from sandbox.world import World
 
 PERSON_IP = "192.0.2.10"
@@ -30,7 +30,8 @@ def act(world: World, audience: Audience, name: str, sent: Sent) -> Member | Non
         return _enter(world, audience, name, sent, occasion)
     if name not in ACTS:
         raise problem.invalid_field("act", f"Known acts: add, subscribe, {', '.join(ACTS)}.")
-    member = audience.members.find(key)
+    members = audience.members
+    member = members.by_email(key) if key.startswith(SMS_ONLY) else members.find(key)
     if member is None:
         raise problem.not_found()
     usual_source, done = ACTS[name]
@@ -78,7 +79,12 @@ def _confirm(audience: Audience, member: Member, _: Sent, occasion: Occasion) ->
 
 
 def _readdress(audience: Audience, member: Member, sent: Sent, occasion: Occasion) -> list[Notice]:
-    return acts.readdress(audience, member, address.check(sent.get("new_email")), occasion)
+    email = address.check(sent.get("new_email"))
+    if member.email.startswith(SMS_ONLY):  # a first address is none that changes
+        audience.members.rename(member, email)
+        audience.members.touch(member, occasion.second)
+        return [Notice("profile", member)]
+    return acts.readdress(audience, member, email, occasion)
 
 
 def _edit(audience: Audience, member: Member, sent: Sent, occasion: Occasion) -> list[Notice]:
@@ -88,6 +94,18 @@ def _edit(audience: Audience, member: Member, sent: Sent, occasion: Occasion) ->
 def _tag(audience: Audience, member: Member, sent: Sent, occasion: Occasion) -> list[Notice]:
     wanted = {str(name): bool(active) for name, active in dict(sent.get("tags") or {}).items()}
     acts.retag(audience, member, wanted, occasion)
+    return []
+
+
+def _permit(audience: Audience, member: Member, sent: Sent, occasion: Occasion) -> list[Notice]:
+    given = {str(known): bool(enabled) for known, enabled in dict(sent.get("permissions") or {}).items()}
+    return acts.change(audience, member, wish.Wish(permissions=given), occasion).notices
+
+
+def _text(audience: Audience, member: Member, sent: Sent, occasion: Occasion) -> list[Notice]:
+    member.sms_phone = str(sent.get("phone") or member.sms_phone)
+    member.sms_status, member.sms_seconds = str(sent.get("status") or "subscribed"), occasion.second
+    audience.members.touch(member, occasion.second)
     return []
 
 
@@ -113,6 +131,8 @@ ACTS: dict[str, tuple[str, _Act]] = {
     "change-address": ("user", _readdress),
     "edit": ("admin", _edit),
     "tag": ("admin", _tag),
+    "permit": ("user", _permit),
+    "sms": ("user", _text),
     "archive": ("admin", _archive),
     "resubscribe": ("admin", _restore),
     "delete": ("admin", _forget),

@@ -176,7 +176,7 @@ def break_things(world: World, _: Request, body: Body) -> Any:
     broken = world.faults
     try:
         if "rules" in body:
-            broken.rules = [Rule(**rule) for rule in body["rules"]]
+            broken.rules = [_known_or_new(broken.rules, Rule(**rule)) for rule in body["rules"]]
         broken.latency_seconds = float(body.get("latency_seconds", broken.latency_seconds))
         broken.latency_jitter_seconds = float(
             body.get("latency_jitter_seconds", broken.latency_jitter_seconds)
@@ -189,6 +189,11 @@ def break_things(world: World, _: Request, body: Body) -> Any:
         raise problem.invalid_field("", str(error)) from None
     broken.changed()
     return broken.document()
+
+
+def _known_or_new(known: list[Rule], wanted: Rule) -> Rule:
+    """The rule itself where it stays as it is: calls may hang by it."""
+    return next((rule for rule in known if rule == wanted), wanted)
 
 
 def mend(world: World, _: Request, __: Body) -> Any:

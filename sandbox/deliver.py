@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Protocol
 
 import httpx
@@ -16,6 +14,7 @@ from sandbox import payload
 from sandbox.clock import Clock, iso
 from sandbox.faults import Faults, Post
 from sandbox.ids import Ids
+from sandbox.tls import authorities
 from sandbox.wire import Wire
 
 SENDER = "MailChimp.com"
@@ -133,7 +132,7 @@ class Courier:
         """The status that the validator's GET gets; 0 where nobody answers. Raises httpx.InvalidURL."""
         # trust_env off: a proxy of this machine has no business between the sandbox and a loopback receiver.
         patience = self.post.timeout_seconds
-        async with httpx.AsyncClient(trust_env=False, timeout=patience, verify=_tls()) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=patience, verify=authorities()) as http:
             return await _status_of_get(http, url)
 
     async def settle(self, timeout_seconds: float) -> bool:
@@ -236,12 +235,6 @@ class Courier:
     def _count(self, delivery: Delivery, state: str) -> None:
         delivery.state = state
         self._counts[state] += 1
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Reading all authorities in takes longer than most checks."""
-    return ssl.create_default_context()
 
 
 async def _status_of_get(http: httpx.AsyncClient, url: str) -> int:

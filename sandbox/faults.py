@@ -15,22 +15,25 @@ BATCH_SECONDS = 0.15
 class Rule:
     """Answers with an error, or not at all, to a part of the requests.
 
-    `fraction` 0 to 1; `path` is a shell pattern under `/3.0` such as `/lists/*/members*`; `html` is
-    answered in place of JSON, as a CDN does; `after` lets the request take effect first, so that only its
-    answer is lost; `hang` never answers (the request holds its place among the ten until the rule is taken
-    away); `remaining` ends the rule after so many hits.
+    `fraction` 0 to 1; `path` is a shell pattern under `/3.0` such as `/lists/*/members*`; `errors` are the
+    answer's field errors, each {"field", "message"}; `html` is answered in place of JSON, as a CDN does;
+    `after` lets the request take effect first, so that only its answer is lost; `hang` never answers (the
+    request holds its place among the ten until the rule is taken away, unless `holds` is false: it was lost
+    on its way); `remaining` ends the rule after so many hits.
     """
 
     fraction: float = 1.0
     status: int = 500
     title: str = ""
     detail: str = ""
+    errors: list[dict[str, str]] = field(default_factory=list)
     html: str = ""
     method: str = ""
     path: str = ""
     account: str = ""
     after: bool = False
     hang: bool = False
+    holds: bool = True
     remaining: int | None = None
 
     def fits(self, method: str, path: str, account_id: str) -> bool:
@@ -69,6 +72,8 @@ class Faults:
     latency_jitter_seconds: float = 0.0
     batch_seconds: float = BATCH_SECONDS
     post: Post = field(default_factory=Post)
+    waiting: int = 0
+    """How many calls hang at this moment."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def hit(self, method: str, path: str, account_id: str, chance: Callable[[float], bool]) -> Rule | None:
@@ -82,8 +87,12 @@ class Faults:
 
     async def held(self, rule: Rule) -> None:
         """Waits until a hanging rule is taken away."""
-        while any(known is rule for known in self.rules):
-            await self._changed.wait()
+        self.waiting += 1
+        try:
+            while any(known is rule for known in self.rules):
+                await self._changed.wait()
+        finally:
+            self.waiting -= 1
 
     def changed(self) -> None:
         """Wakes what hangs, after the rules were changed."""
@@ -97,6 +106,7 @@ class Faults:
             "latency_seconds": self.latency_seconds,
             "latency_jitter_seconds": self.latency_jitter_seconds,
             "batch_seconds": self.batch_seconds,
+            "hanging": self.waiting,
             "webhooks": asdict(self.post),
         }
 

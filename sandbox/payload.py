@@ -79,7 +79,7 @@ def _cleaned(audience: Audience, notice: Notice, campaign_id: str) -> Pairs:
 
 def _person(audience: Audience, notice: Notice) -> Pairs:
     member = notice.member
-    email = notice.shown_email or member.email
+    email = notice.shown_email or member.shown_email
     return [
         ("[id]", address.unique_email_id(member.email)),
         ("[email]", email),

@@ -199,7 +199,7 @@ def _member(member: Member) -> list[Any]:
 
 
 def _to_member(row: list[Any]) -> Member:
-    about = dict(zip(_MEMBER, row, strict=True))
+    about = dict(zip(_MEMBER, row, strict=False))  # one saved before a field was added lacks it
     for name in ("merges", "tags"):
         # JSON has made the whole-number keys into texts.
         about[name] = {int(key): value for key, value in about[name].items()} or NOTHING

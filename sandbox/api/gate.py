@@ -118,9 +118,19 @@ async def _suffer(world: World, asked: Asked, account: Account | None) -> Rule |
             await asyncio.sleep(slow)
     rule = faults.hit(asked.method, asked.path, account.id if account else "", world.ids.chance)
     if rule and rule.hang and not rule.after:
-        await faults.held(rule)
+        await _hang(world, rule, account if account and not asked.batch else None)
         return None
     return rule
+
+
+async def _hang(world: World, rule: Rule, place: Account | None) -> None:
+    if place and not rule.holds:
+        place.in_flight -= 1
+    try:
+        await world.faults.held(rule)
+    finally:
+        if place and not rule.holds:
+            place.in_flight += 1
 
 
 async def _carry_out(world: World, asked: Asked, match: Match, account: Account | None) -> Answer:
@@ -210,5 +220,7 @@ def _broken(rule: Rule, request_id: str) -> Reply:
         headers = {"Content-Type": "text/html; charset=utf-8", "X-Request-Id": request_id}
         return Reply(rule.status, rule.html.encode(), headers)
     usual = _USUAL.get(rule.status) or Problem(rule.status, "InternalServerError", problem.internal().detail)
-    error = Problem(rule.status, rule.title or usual.title, rule.detail or usual.detail)
+    error = Problem(
+        rule.status, rule.title or usual.title, rule.detail or usual.detail, errors=rule.errors or None
+    )
     return problem_reply(error, request_id)

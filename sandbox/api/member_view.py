@@ -19,7 +19,7 @@ def view(call: Call, audience: Audience, member: Member, *, links: bool = True) 
     latitude, longitude = member.location or (0, 0)
     body: dict[str, Any] = {
         "id": address.digest(member.email).hex(),
-        "email_address": member.email,
+        "email_address": member.shown_email,
         "unique_email_id": address.unique_email_id(member.email),
         "contact_id": audience.members.contact_id(member),
         "full_name": f"{merges.get('FNAME', '')} {merges.get('LNAME', '')}".strip(),
@@ -28,9 +28,9 @@ def view(call: Call, audience: Audience, member: Member, *, links: bool = True) 
         "status": member.status,
         **({"unsubscribe_reason": member.unsubscribe_reason} if member.status == "unsubscribed" else {}),
         "consents_to_one_to_one_messaging": True,
-        "sms_phone_number": "",
-        "sms_subscription_status": "",
-        "sms_subscription_last_updated": "",
+        "sms_phone_number": member.sms_phone,
+        "sms_subscription_status": member.sms_status,
+        "sms_subscription_last_updated": iso(member.sms_seconds) if member.sms_seconds else "",
         "merge_fields": merges,
         **_groups(audience, member),
         "stats": {"avg_open_rate": 0, "avg_click_rate": 0},

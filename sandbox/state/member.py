@@ -21,6 +21,9 @@ STATUSES: tuple[Status, ...] = (
 OptOut = Literal["", "admin", "contact", "complaint", "bounce"]
 COMPLIANCE: frozenset[OptOut] = frozenset({"contact", "complaint", "bounce"})
 
+SMS_ONLY = "sms:"
+"""How the key of a contact without an address begins, in place of one."""
+
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 NOBODY: frozenset[str] = frozenset()
 
@@ -53,3 +56,11 @@ class Member:
     ip_opt: str = ""
     opt_seconds: int = 0
     source: str = "API - Generic"
+    sms_phone: str = ""
+    sms_status: str = ""
+    sms_seconds: int = 0
+
+    @property
+    def shown_email(self) -> str:
+        """The address that the API shows: none for a contact whom only SMS reaches."""
+        return "" if self.email.startswith(SMS_ONLY) else self.email

@@ -117,6 +117,31 @@ def test_a_hanging_call_holds_its_place_until_mended(house: House) -> None:
     assert house.control.most_in_flight(house.account) == 2
 
 
+def test_a_call_that_was_lost_on_its_way_takes_no_place(house: House) -> None:
+    """However many are given up, the account's ten stay free."""
+    house.control.hang(path="/lists", holds=False)
+    for _ in range(12):
+        with pytest.raises(httpx.ReadTimeout):
+            house.api.get("/lists", timeout=0.05)
+    assert house.api.get("/ping").status_code == 200
+
+
+def test_a_refusal_names_the_fields(house: House) -> None:
+    """As a recorded answer does."""
+    errors = [{"field": "url", "message": "Invalid URL"}]
+    house.control.fail(400, title="Invalid Resource", errors=errors)
+    assert house.api.get("/ping").json()["errors"] == errors
+
+
+def test_one_account_is_mended_and_the_others_stay_broken(house: House) -> None:
+    """Rules about one account are its own."""
+    house.control.fail(503, account=house.account)
+    house.control.fail(500, path="/lists")
+    house.control.mend(house.account)
+    assert house.api.get("/ping").status_code == 200
+    assert house.api.get("/lists").status_code == 500
+
+
 def test_a_call_can_hang_after_its_work_was_done(house: House) -> None:
     """The caller's time-out says nothing about what happened."""
     house.control.hang(after=True, method="POST")
@@ -127,11 +152,11 @@ def test_a_call_can_hang_after_its_work_was_done(house: House) -> None:
 
 
 def test_latency_does_not_block_others(house: House) -> None:
-    """Ten slow calls take as long as one."""
-    house.control.latency(0.3)
+    """Ten slow calls take less time than one after the other."""
+    house.control.latency(1)
     began = time.monotonic()
     _many(house, 10)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize(

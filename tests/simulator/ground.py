@@ -16,7 +16,6 @@ from pydantic import SecretStr
 
 from processor import bootstrap
 from processor.config import Settings
-from processor.store.migrate import migrate
 from processor.store.tables import metadata
 from sandbox import bulk
 from sandbox.app import build
@@ -24,6 +23,7 @@ from sandbox.control import Control
 from sandbox.server import Running
 from sandbox.settings import Settings as SandboxSettings
 from sandbox.world import World
+from tests.ready import make_ready
 from tests.simulator.wire import Straight
 
 NOWHERE = "http://127.0.0.1:9"
@@ -114,7 +114,7 @@ class Ground:
 def ground(folder: Path, *, postgres: str = "", real_http: bool = False) -> Iterator[Ground]:
     """Run a sandbox and prepare a database. `real_http`: over a socket, the sandbox in its own thread."""
     url = postgres or f"sqlite:///{folder / 'simulated.sqlite3'}"
-    migrate(url)
+    make_ready(url)
     door = ThreadingHTTPServer(("127.0.0.1", 0), _Opens)
     threading.Thread(target=door.serve_forever, daemon=True).start()
     public = f"http://127.0.0.1:{door.server_address[1]}"
