@@ -29,7 +29,7 @@ _FALLBACKS: Mapping[str, str] = {
     "audience": "your audience",
     "changes": "your changes are",
     "reference": "not recorded",
-    "instance": "not recorded",
+    "instance": "none was given",
     "detail": "no reason was given",
     "limit": "what Mailchimp allows",
     "size": "larger",

@@ -25,4 +25,7 @@ class ConnectionState(StrEnum):
 LIVE = frozenset({ConnectionState.IMPORTING, ConnectionState.IN_SYNC})
 """The stored states in which workers work."""
 
+IDLE = frozenset({ConnectionState.SETUP, ConnectionState.PREVIEWING})
+"""The stored states in which nothing was begun, so that no change waits for it."""
+
 LEAVING = frozenset({ConnectionState.REMOVING, ConnectionState.REMOVED})

@@ -67,6 +67,14 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class Permission:
+    """A marketing permission as Mailchimp shows it of one member: its text, and whether it was given."""
+
+    text: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """The same person as an audience holds them, read from Mailchimp.
 
@@ -86,8 +94,16 @@ class Member:
     language: str | None = None
     last_changed: datetime | None = None
     unsubscribe_reason: str | None = None
+    permissions: Mapping[str, Permission] = field(default_factory=dict)
+    """By their ids; empty where the audience has no marketing permissions."""
+    sms_phone: str | None = None
+    sms_status: str | None = None
+    """Mailchimp's word for how they stand towards SMS; None where no phone is known."""
+    sms_changed_at: datetime | None = None
     tags_complete: bool = True
     """False when there are more tags than Mailchimp shows in one answer (50, facts.md 4.2)."""
+    tags_count: int = 0
+    """How many there are, as Mailchimp counts them; 0 where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +119,8 @@ class Base:
     parted: bool = False
     """Whether `status` is that of a member whom the contact has parted from, at another address: nobody was
     met at the contact's own address yet."""
+    map_version: int = 0
+    """The `Policy.map_version` under which `fields` were agreed."""
 
 
 def email_key(email: str) -> str:

@@ -21,8 +21,9 @@ WORDS: Mapping[Exclusion, Words] = {
         None,
     ),
     Exclusion.UNSUBSCRIBED: Words(
-        "Unsubscribed on the platform",
-        "They have unsubscribed on the platform and are not in Mailchimp, so they are not added there.",
+        "Unsubscribed",
+        "They have unsubscribed, on the platform or in another audience, and are not in this one, so they "
+        "are not added.",
         "Nothing to do. If they agree anew, save that consent with its time and its source.",
         None,
     ),
@@ -61,6 +62,19 @@ WORDS: Mapping[Exclusion, Words] = {
         "In Mailchimp only",
         "They are in Mailchimp only: archived there, or not taken over because of the connection's settings.",
         "Nothing to do. A contact with the same address on the platform is linked with them by itself.",
+        None,
+    ),
+    Exclusion.BY_CHOICE: Words(
+        "Left out by choice",
+        "Somebody chose to leave them out, so they are not kept in step with this audience. If they "
+        "unsubscribe on either side, the other side still hears of it.",
+        "Nothing to do. To keep them in step again, take them back in.",
+        None,
+    ),
+    Exclusion.SMS_ONLY: Words(
+        "Reached by SMS only",
+        "They are in Mailchimp with a phone number and no e-mail address, so nothing is kept in step.",
+        "Nothing to do. When they get an e-mail address in Mailchimp, we take them over by ourselves.",
         None,
     ),
     Exclusion.ERASED: Words(

@@ -76,7 +76,7 @@ _ABOUT_A_CONTACT = (
         Retry.AFTER_FIX,
         "Not an address that Mailchimp accepts",
         "“{email}” is not an address that Mailchimp accepts.",
-        "Correct it and save; we try again at once.",
+        "Correct it on your platform; we try again at once.",
     ),
     Entry(
         "email_fake",
@@ -84,7 +84,7 @@ _ABOUT_A_CONTACT = (
         Retry.AFTER_FIX,
         "The address looks made up",
         "Mailchimp takes “{email}” for a made-up address and does not accept it.",
-        "Correct it and save; we try again at once. A test needs a domain that exists.",
+        "Correct it on your platform; we try again at once. A test needs a domain that exists.",
     ),
     Entry(
         "email_taken",
@@ -109,8 +109,9 @@ _ABOUT_A_CONTACT = (
         Retry.AFTER_FIX,
         "{field} is required",
         "{audience} requires {field}, and {name} has no value for it.",
-        "Make the field optional in Mailchimp, map a field to it, or fill it in; then press Retry.",
-        "Retry",
+        "Fill it in on your platform, or choose in Set-up which field fills it: we try again at once. "
+        "Or make it optional in Mailchimp, then press Try again.",
+        "Try again",
     ),
     Entry(
         "field_value",
@@ -118,7 +119,7 @@ _ABOUT_A_CONTACT = (
         Retry.AFTER_FIX,
         "A value that Mailchimp does not take",
         "“{value}” does not fit {field} for {name}: {detail}. The other fields are kept up to date.",
-        "Correct the value and save; we try again at once.",
+        "Correct the value on your platform; we try again at once.",
     ),
     Entry(
         "signup_throttled",
@@ -126,7 +127,8 @@ _ABOUT_A_CONTACT = (
         Retry.BY_ITSELF,
         "Mailchimp limits this address",
         "{email} has signed up to a lot of lists very recently, so Mailchimp limits it for now.",
-        "Nothing to do; we try again within a day, for several days.",
+        "Nothing to do for now: we try again for several days. If this still stands then, press Try again.",
+        "Try again",
     ),
     Entry(
         "member_exists",
@@ -160,7 +162,7 @@ _ABOUT_A_CONTACT = (
         "Mailchimp shows something else than it was sent",
         "Mailchimp accepted the change of {name}, but its answer still shows another value.",
         "We send it again. If this stays, compare the contact on both sides and correct one of them.",
-        "Retry",
+        "Try again",
     ),
     Entry(
         "conflict",
@@ -178,8 +180,9 @@ _ABOUT_A_CONTACT = (
         Retry.AFTER_FIX,
         "Mailchimp refused a change",
         "Mailchimp refused the change of {name}, in its own words: “{detail}”.",
-        "Correct what it names and press Retry. Mailchimp's support finds the call by the number {instance}.",
-        "Retry",
+        "Correct what it names, then press Try again. Mailchimp's number for it, should you ask their "
+        "support: {instance}.",
+        "Try again",
     ),
 )
 
@@ -190,8 +193,8 @@ _ABOUT_A_CONNECTION = (
         Retry.AFTER_FIX,
         "Your Mailchimp plan is full",
         "Mailchimp takes no more contacts, because the limit of your plan is reached; {changes} kept.",
-        "Upgrade the plan or archive contacts in Mailchimp, then press Retry.",
-        "Retry",
+        "Upgrade the plan or archive contacts in Mailchimp, then press Try again.",
+        "Try again",
     ),
     Entry(
         "reconnect",
@@ -201,7 +204,7 @@ _ABOUT_A_CONNECTION = (
         "Mailchimp no longer accepts our access, perhaps because the app was removed there. "
         "Nothing is lost: {changes} kept and will be sent after you reconnect.",
         "Press Reconnect and log in to the same Mailchimp account.",
-        "Reconnect",
+        "Reconnect Mailchimp",
     ),
     Entry(
         "role_too_low",
@@ -210,7 +213,7 @@ _ABOUT_A_CONNECTION = (
         "The Mailchimp login may not do this",
         "The login that connected Mailchimp lacks the right for this change, or the plan does not allow it.",
         "Ask the owner of the Mailchimp account to make this login a manager, or reconnect as an admin.",
-        "Reconnect",
+        "Reconnect Mailchimp",
     ),
     Entry(
         "account_disabled",
@@ -219,7 +222,7 @@ _ABOUT_A_CONNECTION = (
         "The Mailchimp account is disabled",
         "Mailchimp has deactivated the account, so it accepts no changes; {changes} kept.",
         "Log in to Mailchimp and settle it with their support; then press Reconnect.",
-        "Reconnect",
+        "Reconnect Mailchimp",
     ),
     Entry(
         "audience_gone",
@@ -228,7 +231,7 @@ _ABOUT_A_CONNECTION = (
         "The audience was deleted",
         "The audience “{audience}” is not in Mailchimp any more. Your contacts here are untouched.",
         "Choose another audience.",
-        "Choose an audience",
+        "Choose another audience",
     ),
     Entry(
         "brake",
@@ -237,7 +240,7 @@ _ABOUT_A_CONNECTION = (
         "Stopped to ask you first",
         "We stopped before changing very many contacts at once. {detail} Nothing more was changed.",
         "If you expected this, press Go on. If not, leave it paused and look in Mailchimp first.",
-        "Go on",
+        "Go on with these changes",
     ),
     Entry(
         "webhook_gone",
@@ -290,7 +293,7 @@ _ABOUT_A_CONNECTION = (
         "Mailchimp tried our webhook address and got no good answer: “{detail}”. "
         "Until this is mended, changes are found by comparing both sides at intervals.",
         "Check that PUBLIC_URL is reachable from the internet over https; `bothways doctor` tests it.",
-        "Retry",
+        "Try again",
     ),
     Entry(
         "rate_limited",
@@ -451,8 +454,9 @@ _BEFORE_A_SYNC = (
         Retry.NEVER,
         "The audience has GDPR fields",
         "In {audience}, Mailchimp keeps for each contact which marketing permissions they gave. "
-        "We neither read nor change these, so whoever we add has none yet.",
-        "If your campaigns go only to contacts with a permission, ask for it by a Mailchimp form.",
+        "Whoever we add has given none yet; your platform may send each with when and where it was given.",
+        "If your campaigns go only to contacts with a permission, have the platform send it, or ask for it "
+        "by a Mailchimp form.",
     ),
     Entry(
         "plan_grows",
@@ -509,8 +513,8 @@ _ABOUT_THE_SYSTEM = (
         "The platform refused a change",
         "The platform did not accept a change of {name} that came from Mailchimp, in its own words: "
         "“{detail}”.",
-        "Correct what it names, then press Retry.",
-        "Retry",
+        "Correct what it names, then press Try again.",
+        "Try again",
     ),
     Entry(
         "store_down",
@@ -600,7 +604,7 @@ _ABOUT_THE_SYSTEM = (
         "Our mistake",
         "This is our mistake, not yours. We try again; nothing is lost.",
         "If it stays, tell the operator the reference {reference}.",
-        "Retry",
+        "Try again",
     ),
 )
 

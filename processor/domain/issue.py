@@ -39,6 +39,8 @@ class IssueKind(StrEnum):
     CONNECTION = "connection"
     DELIVERIES = "deliveries"
     """Deliveries of Mailchimp's that could not be carried out."""
+    FIELD = "field"
+    """A field of the map that Mailchimp does not have any more: it concerns everybody, and nobody fails."""
 
 
 class News(StrEnum):

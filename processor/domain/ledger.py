@@ -55,9 +55,10 @@ class ConsentEntry:
     """One line of the ledger; it is never changed.
 
     `at` is when it was said, as the evidence has it (None: not known), `recorded_at` when it was written
-    down. `before` and `after` are statuses: the contact's on the side HERE, the member's on the side THERE.
-    `source` is the evidence in the words of whoever gave it. `cause` names the event, call, sweep or push,
-    and `by` the API key. `address` is the one that it was said about.
+    down. `before` and `after` are statuses: the contact's on the side HERE, the member's on the side THERE;
+    of a permission they are `given` and `withdrawn`. `source` is the evidence in the words of whoever gave
+    it. `cause` names the event, call, sweep or push, and `by` the API key. `address` is the one that it was
+    said about.
     """
 
     account_id: str
@@ -72,6 +73,8 @@ class ConsentEntry:
     source: str | None = None
     by: str | None = None
     address: str | None = field(default=None, repr=False)
+    about: str | None = None
+    """`permissions.<id>` for a marketing permission, `sms`; None for the status itself."""
     cause: Mapping[str, Any] = field(default_factory=dict)
 
 

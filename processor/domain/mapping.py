@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from processor.domain.contact import Member
+from processor.domain.contact import Base, Member
 from processor.domain.plan import FieldProblem
 from processor.domain.policy import FieldKind, FieldRule, Policy
 from processor.domain.values import Comparable, comparable_value
@@ -34,6 +34,8 @@ class AudienceField:
     choices: tuple[str, ...] = ()
     date_format: str | None = None
     default_value: str = ""
+    merge_id: int | None = None
+    """The field's number, which it keeps whatever its tag is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,16 @@ def _raw(member: Member, rule: FieldRule) -> Any:
     if rule.kind is FieldKind.LANGUAGE:
         return member.language or None
     return member.merge_fields.get(rule.target)
+
+
+def under_this_map(base: Base | None, policy: Policy) -> Base | None:
+    """Return the base without what was agreed of other fields than the ones that are mapped now: of those
+    nothing is agreed yet, and an empty one is no reason to empty a full one."""
+    if base is None or base.map_version >= policy.map_version:
+        return base
+    other = {rule.field for rule in policy.fields if rule.made > base.map_version}
+    kept = {name: value for name, value in base.fields.items() if name not in other}
+    return replace(base, fields=kept, map_version=policy.map_version)
 
 
 def look(fields: Mapping[str, Any], policy: Policy) -> dict[str, Comparable]:
@@ -154,6 +166,7 @@ def default_rules(
             required=item.required,
             choices=item.choices,
             date_format=item.date_format,
+            merge_id=item.merge_id,
         )
         for item in tags
         if item.tag.upper() != "EMAIL"

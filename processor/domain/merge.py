@@ -12,7 +12,7 @@ from processor.domain.contact import Base, Contact, Member, email_key
 from processor.domain.mapping import look, problem_of, read
 from processor.domain.plan import FieldConflict, FieldProblem
 from processor.domain.policy import Policy, Winner
-from processor.domain.values import Comparable, is_empty, with_country_of
+from processor.domain.values import Comparable, is_cut, is_empty, with_country_of
 
 
 class Unknown(Enum):
@@ -79,9 +79,17 @@ def merge_fields(base: Base | None, ours: Contact, theirs: Member, policy: Polic
             if known is not UNKNOWN:
                 merged.base[name] = known
             continue
+        if known != value and is_cut(value, its):
+            merged.problems.append(problem_of(name, ours.fields[name], Comparable(value, _CUT)))
+            if known is not UNKNOWN:
+                merged.base[name] = known
+            continue
         winner = newest(rule.winner or policy.winner, ours.updated_at, theirs.last_changed)
         _merge_one(merged, name, known, value, its, winner)
     return merged
+
+
+_CUT = "it is too long, and Mailchimp holds only its beginning"
 
 
 def _aligned(mine: Comparable | None, its: Any, known: Any) -> Any:

@@ -8,11 +8,13 @@ from typing import Any
 
 from processor.domain.contact import Base, Consent, Contact, Member, MemberStatus
 from processor.domain.mapping import read
+from processor.domain.permission import Act, word_of
 from processor.domain.plan import MemberChange
 from processor.domain.policy import Policy
 from processor.domain.way import OnItsWay
 
 Before = Mapping[str, Any]
+NOTHING: Mapping[str, Act] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,18 @@ class Parcel:
     consent: Consent = field(default_factory=Consent)
     address: str | None = field(default=None, repr=False)
     version: int | None = None
+    acts: Mapping[str, Act] = field(default_factory=dict)
+    """On what marketing permissions that are in it were sent, by their ids."""
 
 
-def parcel(up: MemberChange, theirs: Member | None, contact: Contact | None, policy: Policy) -> Parcel:
-    """Return what is sent by this change."""
+def parcel(
+    up: MemberChange,
+    theirs: Member | None,
+    contact: Contact | None,
+    policy: Policy,
+    asked: Mapping[str, Act] = NOTHING,
+) -> Parcel:
+    """Return what is sent by this change. `asked` has the acts behind its marketing permissions."""
     what = _what(read(theirs, policy) if theirs else {}, up.fields)
     tags = theirs.tags if theirs else frozenset[str]()
     if up.tags_added or up.tags_removed:
@@ -40,9 +50,12 @@ def parcel(up: MemberChange, theirs: Member | None, contact: Contact | None, pol
     status = MemberStatus.ARCHIVED if up.archive else up.create or up.status
     if status is not None:
         what["status"] = _pair(theirs.status.value if theirs else None, status.value)
+    for permission_id, enabled in up.permissions.items():
+        what[f"permissions.{permission_id}"] = _pair(word_of(not enabled), word_of(enabled))
     if contact is None:
         return Parcel(what, address=theirs.email if theirs else None)
-    return Parcel(what, contact.consent, contact.email, contact.version)
+    acts = {one: asked[one] for one in up.permissions if one in asked}
+    return Parcel(what, contact.consent, contact.email, contact.version, acts)
 
 
 def carried(way: OnItsWay, base: Base | None) -> Parcel:

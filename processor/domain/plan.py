@@ -33,6 +33,11 @@ class Exclusion(StrEnum):
     ERASED = "erased"
     """Never decided by reconciling: a mark keeps them out until they are deleted in Mailchimp too."""
     MOVED = "moved"
+    BY_CHOICE = "by_choice"
+    """A person chose it: reconciling decides as for everybody, and `domain.choice` takes all but the leaving
+    away."""
+    SMS_ONLY = "sms_only"
+    """In Mailchimp with a phone number and without an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class MemberChange:
     fields: Mapping[str, Any] = field(default_factory=dict)
     tags_added: frozenset[str] = frozenset()
     tags_removed: frozenset[str] = frozenset()
+    permissions: Mapping[str, bool] = field(default_factory=dict)
+    """Marketing permissions to give (True) or withdraw: acts of the person's (`domain/permission`)."""
 
     @property
     def is_empty(self) -> bool:
@@ -81,6 +88,7 @@ class MemberChange:
             or self.fields
             or self.tags_added
             or self.tags_removed
+            or self.permissions
         )
 
     @property

@@ -63,6 +63,12 @@ class FieldRule(BaseModel):
     date_format: str | None = None
     winner: Winner | None = None
     """None takes the policy's own."""
+    merge_id: int | None = None
+    """The merge field's number, which it keeps whatever its tag is; None for what is no merge field, and for
+    rules that were made before it was kept."""
+    made: int = 0
+    """The `map_version` with which the platform's field was mapped to this one: what was agreed under an
+    older version was agreed of another field."""
 
 
 class Policy(BaseModel):
@@ -71,6 +77,13 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     fields: tuple[FieldRule, ...] = ()
+    gone: tuple[FieldRule, ...] = ()
+    """Rules whose field was deleted in Mailchimp: nothing is read or sent for them until they are mapped
+    anew."""
+    left: tuple[str, ...] = ()
+    """Fields that somebody has seen and left out, by what stays of them (`field_changes.key_of`)."""
+    map_version: int = 0
+    """Goes up when a platform's field is mapped to another one."""
     winner: Winner = Winner.NEWEST
     email_winner: Winner = Winner.NEWEST
     without_consent: WithoutConsent = WithoutConsent.LEAVE_OUT

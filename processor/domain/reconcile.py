@@ -196,7 +196,7 @@ def _without_contact(
 
 def _import(theirs: Member, policy: Policy, outcome: ConsentOutcome) -> Plan:
     if not theirs.email.strip():
-        return Plan(ContactChange(), MemberChange(), None, MemberState.EXCLUDED, Exclusion.NO_ADDRESS.value)
+        return Plan(ContactChange(), MemberChange(), None, MemberState.EXCLUDED, Exclusion.SMS_ONLY.value)
     fields = read(theirs, policy)
     tags = theirs.tags if policy.sync_tags else frozenset[str]()
     down = ContactChange(

@@ -60,6 +60,14 @@ def is_empty(value: Any) -> bool:
     return value is None or value is False
 
 
+def is_cut(ours: Any, theirs: Any) -> bool:
+    """Whether the other side holds just the beginning of a long text: it was cut off there, which is no edit
+    of anybody's that would shorten ours."""
+    if not (isinstance(ours, str) and isinstance(theirs, str)) or ours == theirs:
+        return False
+    return ours.startswith(theirs) and len(theirs.encode()) >= TEXT_LIMIT_BYTES - 4
+
+
 def with_country_of(value: Any, other: Any) -> Any:
     """Return an address with the other side's country where it names none itself: Mailchimp fills in the
     audience's default country (`default_country` of the merge field), and unknown is not empty."""

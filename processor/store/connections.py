@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row, Select, select
 
+from processor.domain.connection import IDLE
 from processor.domain.outgoing import NoticeKind
 from processor.domain.policy import Policy
 from processor.errors import NotFound
@@ -24,7 +25,9 @@ class ConnectionRow:
     everything was heard; `sweep_cursor` is where a sweep that was interrupted goes on; `brake` is what a
     change of too many contacts at once stopped at, and what a person said to it; `believed_id` is the event
     up to which bad news was believed while the connection rested; `full_sweep_wanted_at` is from when on the
-    next sweep compares everybody, however long ago the last one was."""
+    next sweep compares everybody, however long ago the last one was; `notify_emails` are who is told by mail,
+    None for whoever is told of the account; `audience_fields` are the audience's merge fields as last read
+    (`domain.field_changes`)."""
 
     id: str
     account_id: str
@@ -49,6 +52,8 @@ class ConnectionRow:
     brake: Mapping[str, Any] | None
     believed_id: int | None
     full_sweep_wanted_at: datetime | None
+    notify_emails: Sequence[str] | None
+    audience_fields: Mapping[str, Any] | None
     created_at: datetime
     updated_at: datetime
 
@@ -99,6 +104,8 @@ class Columns(TypedDict, total=False):
     brake: Mapping[str, Any] | None
     believed_id: int | None
     full_sweep_wanted_at: datetime | None
+    notify_emails: Sequence[str] | None
+    audience_fields: Mapping[str, Any] | None
 
 
 def create(
@@ -131,6 +138,15 @@ def get(c: Connection, connection_id: str) -> ConnectionRow | None:
     return None if row is None else _connection(row)
 
 
+def owned(c: Connection, connection_id: str, account_id: str | None, *, hold: bool = False) -> ConnectionRow:
+    """Return the connection of this account, of any where it is None; with `hold` locked as by `lock`. Raises
+    NotFound where it is not there, or another account's."""
+    row = lock(c, connection_id) if hold else get(c, connection_id)
+    if row is None or account_id not in {None, row.account_id}:
+        raise NotFound(f"There is no connection “{connection_id}”.")
+    return row
+
+
 def lock(c: Connection, connection_id: str) -> ConnectionRow | None:
     """Return the connection and keep others from changing it until the commit, or None.
 
@@ -145,6 +161,25 @@ def lock(c: Connection, connection_id: str) -> ConnectionRow | None:
 def for_account(c: Connection, account_id: str) -> list[ConnectionRow]:
     """Return the account's connections, removed ones too, oldest first."""
     return _listed(c, select(connections).where(connections.c.account_id == account_id))
+
+
+def at_work(c: Connection, account_id: str) -> list[str]:
+    """Return the account's connections that keep an audience in step, oldest first: also those that wait for
+    a person, but none whose first sync was never begun, and none that is leaving."""
+    states = (*IDLE, *ENDED)
+    query = select(connections.c.id).where(
+        connections.c.account_id == account_id,
+        connections.c.audience_id.is_not(None),
+        connections.c.state.not_in(states),
+    )
+    return list(c.scalars(query.order_by(connections.c.created_at, connections.c.id)))
+
+
+def at_same_account(connection_id: str) -> Select[tuple[str]]:
+    """Ask for the connections that the same account has at the same Mailchimp account, this one too."""
+    one, other = connections.alias("one"), connections.alias("other")
+    query = select(other.c.id).where(one.c.id == connection_id, other.c.account_id == one.c.account_id)
+    return query.where(other.c.mailchimp_account == one.c.mailchimp_account)
 
 
 def at_audience(c: Connection, mailchimp_account: str, audience_id: str) -> list[ConnectionRow]:

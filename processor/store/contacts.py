@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 
 from processor.domain.contact import Consent, ConsentStatus, Contact, email_key
 from processor.errors import Conflict
+from processor.store import left_out
 from processor.store.sql import insert_into, pieces
 from processor.store.tables import connections, contacts, members
 
@@ -82,6 +83,20 @@ def find_by_email_keys(c: Connection, account_id: str, keys: Collection[str]) ->
         )
         for row in c.execute(query.order_by(contacts.c.created_at, contacts.c.id)):
             found.setdefault(row.email_key, []).append(_contact(row))
+    return found
+
+
+def ids_at(c: Connection, account_id: str, keys: Collection[str]) -> dict[str, list[str]]:
+    """Return the ids of the contacts that `find_by_email_keys` would return."""
+    found: dict[str, list[str]] = {}
+    for piece in pieces(keys):
+        query = select(contacts.c.email_key, contacts.c.id).where(
+            contacts.c.account_id == account_id,
+            contacts.c.email_key.in_(piece),
+            contacts.c.deleted_at.is_(None),
+        )
+        for key, contact_id in c.execute(query.order_by(contacts.c.created_at, contacts.c.id)):
+            found.setdefault(key, []).append(contact_id)
     return found
 
 
@@ -165,6 +180,7 @@ def rename(c: Connection, account_id: str, ids: Mapping[str, str]) -> None:
         of_account = select(connections.c.id).where(connections.c.account_id == account_id)
         theirs = (members.c.contact_id == old, members.c.connection_id.in_(of_account))
         c.execute(update(members).where(*theirs).values(contact_id=new))
+        left_out.rename(c, of_account, old, new)
 
 
 def mark_deleted(c: Connection, account_id: str, contact_ids: Collection[str], now: datetime) -> list[str]:

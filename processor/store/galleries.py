@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, select
 
 from processor.domain.photo import Rules
-from processor.store import due
+from processor.store import connections, due
 from processor.store.sql import insert_into, pieces
 from processor.store.tables import galleries, photo_views, photos
 
@@ -139,7 +139,8 @@ def views(
     query = select(*_VIEW).where(photo_views.c.connection_id == connection_id)
     if only_there:
         here = select(photos.c.file_id).where(
-            photos.c.connection_id == connection_id, photos.c.file_id == photo_views.c.file_id
+            photos.c.connection_id.in_(connections.at_same_account(connection_id)),
+            photos.c.file_id == photo_views.c.file_id,
         )
         query = query.where(~here.exists())
     if file_ids is not None:

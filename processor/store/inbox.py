@@ -16,6 +16,7 @@ from processor.store.inbox_find import (
     find,
     get,
     oldest_due,
+    oldest_due_id,
     requeue,
 )
 from processor.store.inbox_keep import keep
@@ -51,6 +52,7 @@ __all__ = [
     "hand_back",
     "keep",
     "oldest_due",
+    "oldest_due_id",
     "release",
     "requeue",
     "settle",

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
-from processor.domain.event import REPLAYABLE, EventStatus
+from processor.domain.event import CLAIMABLE, REPLAYABLE, EventStatus
 from processor.store import due
 from processor.store.inbox_rows import AttemptOutcome, AttemptRow, EventFilter, EventRow
 from processor.store.sql import pieces
@@ -81,6 +81,15 @@ def oldest_due(c: Connection, now: datetime) -> datetime | None:
     Its age is the one figure to alert on. Connections that wait for a person do not count.
     """
     return next((row[1] for row in due.due_connections(c, events, now, 1, due.RESTING)), None)
+
+
+def oldest_due_id(c: Connection, connection_id: str, now: datetime) -> int | None:
+    """Return the lowest number among the connection's events that are due, or None when none is due."""
+    query = select(func.min(events.c.id)).where(
+        events.c.connection_id == connection_id, events.c.due_at <= now, events.c.status.in_(CLAIMABLE)
+    )
+    found: int | None = c.scalar(query)
+    return found
 
 
 def requeue(

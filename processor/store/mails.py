@@ -12,13 +12,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, literal, select, update
 
 from processor.domain.outgoing import GIVE_UP_AFTER
 from processor.store.ids import new_id
 from processor.store.inbox_claim import new_claim
 from processor.store.tables import mails
 
+BY_MAIL = "mails"
+"""The lane of what goes by mail."""
 _NOBODY = {"claim": None, "claimed_by": None}
 _FEWER = case((mails.c.attempts > 0, mails.c.attempts - 1), else_=0)
 
@@ -36,12 +38,17 @@ class MailState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MailRow:
-    """One mail. `account_id` None is for the operator's. `items` are `{"issue", "news"}`, and once it is
-    closed what is said of each; none for a test. `reason` is why the last attempt failed."""
+    """One mail. `account_id` None is for the operator's; `connection_id` is set for those whom only that
+    connection has for readers, `channel` where the operator is told by one and not by mail; `address` may be
+    several, with a comma between them. `items` are `{"issue", "news"}`, and once it is closed what is said of
+    each; none for a test. `reason` is why the last attempt failed, or whom the server refused beside
+    others."""
 
     id: int
     ref: str
     account_id: str | None
+    connection_id: str | None
+    channel: str | None
     about: str | None
     items: Sequence[Mapping[str, Any]]
     address: str | None
@@ -59,51 +66,76 @@ class MailRow:
 _COLUMNS = [mails.c[name] for name in MailRow.__dataclass_fields__]
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whom a mail is for: an account's customer, the readers of one connection of it, or without an account
+    the operator, by mail or by a channel."""
+
+    account_id: str | None = None
+    connection_id: str | None = None
+    channel: str | None = None
+
+    @property
+    def about(self) -> str:
+        """What news for them are gathered under."""
+        if self.connection_id:
+            return f"connection:{self.connection_id}"
+        if self.account_id:
+            return f"account:{self.account_id}"
+        return f"operator:{self.channel}" if self.channel else "operator"
+
+
 def gather(
-    c: Connection, account_id: str | None, items: Sequence[Mapping[str, Any]], now: datetime, due_at: datetime
+    c: Connection, reader: Reader, items: Sequence[Mapping[str, Any]], now: datetime, due_at: datetime
 ) -> None:
     """Put news into the reader's next mail, which goes at the earliest time that any of them asked for.
 
     Last in the lock order. Raises Conflict where another begins the same mail now: do it again.
     """
-    about = f"account:{account_id}" if account_id else "operator"
-    query = select(mails.c.id, mails.c["items"], mails.c.due_at).where(mails.c.about == about)
+    query = select(mails.c.id, mails.c["items"], mails.c.due_at).where(mails.c.about == reader.about)
     row = c.execute(query.with_for_update()).one_or_none()
     if row is None:
-        _insert(c, account_id, items, now, due_at, about)
+        _insert(c, reader, items, now, due_at, reader.about)
         return
     values = {"items": [*row[1], *items], "due_at": min(row.due_at, due_at)}
     c.execute(update(mails).where(mails.c.id == row.id).values(values))
 
 
-def write_test(c: Connection, account_id: str | None, now: datetime) -> str:
+def write_test(c: Connection, reader: Reader, now: datetime) -> str:
     """Write a test mail, due now; return its id."""
-    return _insert(c, account_id, [], now, now, None)
+    return _insert(c, reader, [], now, now, None)
 
 
 def _insert(
     c: Connection,
-    account_id: str | None,
+    reader: Reader,
     items: Sequence[Mapping[str, Any]],
     now: datetime,
     due_at: datetime,
     about: str | None,
 ) -> str:
     ref = new_id("mail")
-    values = {"ref": ref, "account_id": account_id, "about": about, "items": list(items), "created_at": now}
+    whose = {name: getattr(reader, name) for name in Reader.__dataclass_fields__}
+    values = {"ref": ref, **whose, "about": about, "items": list(items), "created_at": now}
     c.execute(insert(mails).values(**values, state=MailState.WAITING, due_at=due_at))
     return ref
 
 
-def is_due(c: Connection, now: datetime) -> bool:
-    """Whether any mail is to be sent now."""
-    return c.scalar(select(mails.c.id).where(mails.c.due_at <= now).limit(1)) is not None
+def due_lanes(c: Connection, now: datetime) -> list[str]:
+    """Return by which ways something is to be sent now: BY_MAIL, and the names of channels."""
+    query = select(mails.c.channel).where(mails.c.due_at <= now).distinct()
+    return sorted(channel or BY_MAIL for channel in c.scalars(query))
 
 
-def claim(c: Connection, *, now: datetime, lease_seconds: float, worker: str) -> MailRow | None:
-    """Claim the mail that is due longest, also one whose lease has run out, and close it; None for none. No
-    two workers get the same one. The attempt is counted here."""
-    due = select(mails.c.id).where(mails.c.due_at <= now).order_by(mails.c.due_at, mails.c.id).limit(1)
+def claim(c: Connection, lane: str, *, now: datetime, lease_seconds: float, worker: str) -> MailRow | None:
+    """Claim the mail of a lane (`due_lanes`) that is due longest, also one whose lease has run out, and close
+    it; None for none. No two workers get the same one. The attempt is counted here."""
+    due = (
+        select(mails.c.id)
+        .where(mails.c.due_at <= now, _of(lane))
+        .order_by(mails.c.due_at, mails.c.id)
+        .limit(1)
+    )
     row_id = c.scalar(due.with_for_update(skip_locked=True))
     if row_id is None:
         return None
@@ -154,10 +186,14 @@ def settle(
     return c.execute(query.values(**values)).rowcount == 1
 
 
-def hasten(c: Connection, now: datetime) -> int:
-    """Make due now what waits because the server did not answer: it answers again. Returns how many."""
-    waits = (mails.c.due_at > now, mails.c.claim.is_(None), mails.c.attempts > 0)
+def hasten(c: Connection, lane: str, now: datetime) -> int:
+    """Make due now what waits in a lane because nobody answered there: somebody does. Returns how many."""
+    waits = (_of(lane), mails.c.due_at > now, mails.c.claim.is_(None), mails.c.attempts > 0)
     return c.execute(update(mails).where(*waits).values(due_at=now)).rowcount
+
+
+def _of(lane: str) -> ColumnElement[bool]:
+    return mails.c.channel.is_(None) if lane == BY_MAIL else mails.c.channel == lane
 
 
 def release(c: Connection, worker: str, now: datetime) -> int:

@@ -29,11 +29,13 @@ from processor.store.members_find import (
     get_many,
     links,
     lock,
-    not_met_since,
     oldest_due,
     reasons,
     rows_of_contacts,
+    unchanged_since,
+    words_of,
 )
+from processor.store.members_glance import Glance, LastView, glance, last_views
 from processor.store.members_rows import MemberRow, new_member
 from processor.store.members_write import (
     delete_many,
@@ -42,12 +44,13 @@ from processor.store.members_write import (
     insert_many,
     mark_due,
     note_way,
-    touch,
     try_again,
     update_many,
 )
 
 __all__ = [
+    "Glance",
+    "LastView",
     "MemberRow",
     "Which",
     "by_contact_ids",
@@ -62,16 +65,17 @@ __all__ = [
     "forget_way",
     "get",
     "get_many",
+    "glance",
     "hand_back",
     "held",
     "hold",
     "insert_many",
+    "last_views",
     "links",
     "lock",
     "look_again",
     "mark_due",
     "new_member",
-    "not_met_since",
     "note_way",
     "oldest_due",
     "reasons",
@@ -79,7 +83,8 @@ __all__ = [
     "renew",
     "rows_of_contacts",
     "settle",
-    "touch",
     "try_again",
+    "unchanged_since",
     "update_many",
+    "words_of",
 ]

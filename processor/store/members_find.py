@@ -10,9 +10,10 @@ from sqlalchemy import Column, ColumnElement, Connection, func, or_, select
 
 from processor.domain.contact import MemberStatus
 from processor.domain.plan import MemberState
+from processor.domain.word import Word
 from processor.store import due
 from processor.store.causes import HAS_A_CAUSE
-from processor.store.members_rows import COLUMNS, MemberRow, member
+from processor.store.members_rows import COLUMNS, MemberRow, member, word_from_json
 from processor.store.sql import pieces
 from processor.store.tables import members
 
@@ -34,18 +35,19 @@ def get_many(c: Connection, row_ids: Collection[int]) -> list[MemberRow]:
     return found
 
 
-def not_met_since(
+def unchanged_since(
     c: Connection, connection_id: str, since: datetime, *, after_id: int, limit: int
-) -> list[MemberRow]:
-    """Return up to `limit` members whom Mailchimp had, and who were not met since that time, by number."""
-    query = select(*COLUMNS).where(
+) -> list[int]:
+    """Return the numbers of up to `limit` members whom Mailchimp had, and whose rows were not written since
+    that time, ascending."""
+    query = select(members.c.id).where(
         members.c.connection_id == connection_id,
         members.c.id > after_id,
         members.c.member_id.is_not(None),
         members.c.status != MemberStatus.DELETED,
         members.c.updated_at < since,
     )
-    return [member(row) for row in c.execute(query.order_by(members.c.id).limit(limit))]
+    return list(c.scalars(query.order_by(members.c.id).limit(limit)))
 
 
 def by_views(
@@ -120,6 +122,24 @@ def by_contact_ids(c: Connection, connection_id: str, contact_ids: Collection[st
             members.c.connection_id == connection_id, members.c.contact_id.in_(piece)
         )
         found.update({row.contact_id: member(row) for row in c.execute(query)})
+    return found
+
+
+def words_of(
+    c: Connection, connection_ids: Collection[str], contact_ids: Collection[str]
+) -> dict[str, list[Word]]:
+    """Return what the records of these audiences said of these contacts, by contact id."""
+    found: dict[str, list[Word]] = {}
+    for piece in pieces(sorted(set(contact_ids))) if connection_ids else ():
+        query = select(members.c.contact_id, members.c.word).where(
+            members.c.connection_id.in_(sorted(connection_ids)),
+            members.c.contact_id.in_(piece),
+            members.c.word.is_not(None),
+        )
+        for row in c.execute(query):
+            word = word_from_json(row.word)
+            if word is not None:
+                found.setdefault(row.contact_id, []).append(word)
     return found
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
-from processor.domain.contact import Base, Member, MemberStatus
+from processor.domain.contact import Base, Consent, ConsentStatus, Member, MemberStatus, Permission
+from processor.domain.permission import Act
 from processor.domain.plan import MemberState
 from processor.domain.way import OnItsWay
+from processor.domain.word import Word
 from processor.store.tables import members
 
 
@@ -21,9 +23,10 @@ class MemberRow:
 
     `contact_id` is the platform's id, None for a member whom the platform does not know. `seen_at` is
     `last_changed` of the newest view of Mailchimp's side, `seen_digest` tells views of the same second
-    apart, `theirs` is that view itself, `status` is Mailchimp's status in it. `way`
-    is what a batch carries to it. `field` is the platform's field that the `reason` is about.
-    `pushed_version` is the contact's version that was last sent.
+    apart, `theirs` is that view itself, `status` is Mailchimp's status in it. `way` is what a batch carries
+    to it, `word` what the audience's record last said of the person. `field` is the platform's field that the
+    `reason` is about. `pushed_version` is the contact's version that was last sent.
+    `asked` is what was said of marketing permissions on the platform, and is not in Mailchimp yet.
     """
 
     connection_id: str
@@ -37,6 +40,8 @@ class MemberRow:
     seen_digest: str | None = None
     theirs: Member | None = None
     way: OnItsWay | None = None
+    word: Word | None = None
+    asked: Mapping[str, Act] = field(default_factory=dict)
     status: MemberStatus | None = None
     state: MemberState = MemberState.WAITING
     reason: str | None = None
@@ -73,6 +78,8 @@ DATA = (
     "seen_digest",
     "theirs",
     "way",
+    "word",
+    "asked",
     "status",
     "state",
     "reason",
@@ -102,6 +109,10 @@ def columns(row: MemberRow, names: tuple[str, ...]) -> dict[str, Any]:
         values["theirs"] = member_as_json(row.theirs)
     if "way" in values:
         values["way"] = way_as_json(row.way)
+    if "word" in values:
+        values["word"] = word_as_json(row.word)
+    if "asked" in values:
+        values["asked"] = acts_as_json(row.asked)
     return values
 
 
@@ -111,6 +122,8 @@ def member(row: Row[*tuple[Any, ...]]) -> MemberRow:
     values["base"] = base_from_json(values["base"])
     values["theirs"] = member_from_json(values["theirs"])
     values["way"] = way_from_json(values["way"])
+    values["word"] = word_from_json(values["word"])
+    values["asked"] = acts_from_json(values["asked"])
     values["state"] = MemberState(values["state"])
     values["status"] = None if values["status"] is None else MemberStatus(values["status"])
     return MemberRow(**values)
@@ -127,6 +140,8 @@ def base_as_json(base: Base | None) -> dict[str, Any] | None:
         "tags": sorted(base.tags),
         "consent_at": base.consent_at,
     }
+    if base.map_version:
+        stored |= {"map_version": base.map_version}
     return stored | {"parted": True} if base.parted else stored
 
 
@@ -141,6 +156,7 @@ def base_from_json(stored: Mapping[str, Any] | None) -> Base | None:
         tags=frozenset(stored["tags"]),
         consent_at=None if stored["consent_at"] is None else datetime.fromisoformat(stored["consent_at"]),
         parted=stored.get("parted", False),
+        map_version=stored.get("map_version", 0),
     )
 
 
@@ -150,6 +166,10 @@ def member_as_json(view: Member | None) -> dict[str, Any] | None:
         return None
     stored = {field.name: getattr(view, field.name) for field in fields(view)}
     kept = {name: value for name, value in stored.items() if value or name in _ALWAYS}
+    if view.permissions:
+        kept["permissions"] = {
+            one: {"text": said.text, "enabled": said.enabled} for one, said in view.permissions.items()
+        }
     return kept | {"tags": sorted(view.tags)}
 
 
@@ -160,13 +180,15 @@ def member_from_json(stored: Mapping[str, Any] | None) -> Member | None:
     """Return what `member_as_json` wrote."""
     if stored is None:
         return None
-    last_changed = stored.get("last_changed")
+    last_changed, sms_changed_at = stored.get("last_changed"), stored.get("sms_changed_at")
     return Member(
         **{
             **stored,
             "status": MemberStatus(stored["status"]),
             "tags": frozenset(stored["tags"]),
             "last_changed": datetime.fromisoformat(last_changed) if last_changed else None,
+            "sms_changed_at": datetime.fromisoformat(sms_changed_at) if sms_changed_at else None,
+            "permissions": {one: Permission(**said) for one, said in stored.get("permissions", {}).items()},
         }
     )
 
@@ -195,3 +217,54 @@ def way_from_json(stored: Mapping[str, Any] | None) -> OnItsWay | None:
         tags_removed=frozenset(stored["tags_removed"]),
         claim=stored["claim"],
     )
+
+
+def word_as_json(word: Word | None) -> dict[str, Any] | None:
+    """Return an audience's word as it is stored."""
+    return None if word is None else {"heard": _consent(word.heard), "over": _consent(word.over)}
+
+
+def word_from_json(stored: Mapping[str, Any] | None) -> Word | None:
+    """Return what `word_as_json` wrote."""
+    return None if stored is None else Word(_stored_consent(stored["heard"]), _stored_consent(stored["over"]))
+
+
+def _consent(consent: Consent) -> dict[str, str | None]:
+    at = consent.at.isoformat() if consent.at else None
+    return {"status": consent.status.value, "at": at, "source": consent.source}
+
+
+def _stored_consent(stored: Mapping[str, Any]) -> Consent:
+    at = stored["at"]
+    return Consent(
+        ConsentStatus(stored["status"]), datetime.fromisoformat(at) if at else None, stored["source"]
+    )
+
+
+def acts_as_json(acts: Mapping[str, Act]) -> dict[str, Any] | None:
+    """Return acts about permissions as they are stored; None for none."""
+    stored = {
+        one: {
+            "enabled": act.enabled,
+            "at": act.at.isoformat(),
+            "source": act.source,
+            "kept_at": act.kept_at.isoformat(),
+            "is_guard": act.is_guard,
+        }
+        for one, act in acts.items()
+    }
+    return stored or None
+
+
+def acts_from_json(stored: Mapping[str, Any] | None) -> dict[str, Act]:
+    """Return what `acts_as_json` wrote."""
+    return {
+        one: Act(
+            act["enabled"],
+            datetime.fromisoformat(act["at"]),
+            act["source"],
+            datetime.fromisoformat(act["kept_at"]),
+            act["is_guard"],
+        )
+        for one, act in (stored or {}).items()
+    }

@@ -99,12 +99,6 @@ def forget_way(c: Connection, row_ids: Collection[int]) -> None:
         c.execute(update(members).where(members.c.id.in_(piece)).values(way=None))
 
 
-def touch(c: Connection, row_ids: Collection[int], now: datetime) -> None:
-    """Say that these members were met as they are known. The caller holds them by `lock`. Safe to repeat."""
-    for piece in pieces(sorted(set(row_ids))):
-        c.execute(update(members).where(members.c.id.in_(piece)).values(updated_at=now))
-
-
 def _values(row: MemberRow, now: datetime) -> dict[str, Any]:
     values = {f"new_{name}": value for name, value in columns(row, DATA + QUEUE).items()}
     return {"row_id": row.id, "new_updated_at": now, **values}

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from processor.domain.photo import Errand
 from processor.domain.plan import MemberState
+from processor.store import connections
 from processor.store.sql import insert_into, pieces
 from processor.store.tables import photo_views, photos
 
@@ -143,11 +144,15 @@ def counts(c: Connection, connection_id: str) -> dict[str, int]:
 
 
 def known_files(c: Connection, connection_id: str, file_ids: Collection[int]) -> dict[int, str]:
-    """Return the photos' ids by those of these files of Mailchimp's that are photos here already."""
+    """Return the photos' ids by those of these files of Mailchimp's that are photos here already, through
+    this connection or another of the account's at the same Mailchimp account: they share a File Manager."""
     known: dict[int, str] = {}
     for piece in pieces(sorted(set(file_ids))):
         query = select(photos.c.file_id, photos.c.id)
-        query = query.where(photos.c.connection_id == connection_id, photos.c.file_id.in_(piece))
+        query = query.where(
+            photos.c.connection_id.in_(connections.at_same_account(connection_id)),
+            photos.c.file_id.in_(piece),
+        )
         known.update({row.file_id: row.id for row in c.execute(query)})
     return known
 

@@ -30,6 +30,8 @@ class ReplayKind(StrEnum):
     EVENTS = "events"
     MEMBERS = "members"
     """Contacts that Mailchimp had refused."""
+    NOTICES = "notices"
+    """Webhooks to the platform."""
 
 
 @dataclass(frozen=True, slots=True)

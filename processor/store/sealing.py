@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -70,6 +71,7 @@ def _no_key_fits() -> ConfigError:
     )
 
 
+@lru_cache(maxsize=8)  # one process opens several stores with the same keys, each 50 ms
 def _derived(key: str) -> bytes:
     derived = hashlib.scrypt(key.encode(), salt=_SALT, n=_COST, r=_BLOCK, p=_LANES, dklen=32)
     return base64.urlsafe_b64encode(derived)

@@ -149,6 +149,10 @@ connections = Table(
     # Up to which event bad news was believed while the connection rested.
     Column("believed_id", RowId),
     Column("full_sweep_wanted_at", Moment),
+    # Whom to tell by mail of this connection; none: whoever is told of the account.
+    Column("notify_emails", Json),
+    # The audience's merge fields as last read, and what changed of them (`domain.field_changes`).
+    Column("audience_fields", Json),
     _made_at(),
     _made_at("updated_at"),
     # Two accounts may share an audience; one account may not connect it twice, unless it left in between.
@@ -248,6 +252,10 @@ members = Table(
     Column("seen_digest", Text),
     Column("theirs", Json),
     Column("way", Json),
+    # What the audience's record last said of the person, where it is known (`domain/word`).
+    Column("word", Json),
+    # What was said of marketing permissions on the platform, until Mailchimp has it (`domain/permission`).
+    Column("asked", Json),
     Column("status", Text),
     Column("state", Text, nullable=False),
     Column("reason", Text),
@@ -268,6 +276,8 @@ members = Table(
     Index("ix_members_member_id", "connection_id", "member_id"),
     Index("ix_members_email_key", "connection_id", "email_key"),
     Index("ix_members_state", "connection_id", "state", "id"),
+    # Counting reads only this: without the number the same entry stands once for very many rows.
+    Index("ix_members_counts", "connection_id", "state"),
     # Counting who fails for which cause costs whoever fails, and reads no rows.
     _partial(
         "ix_members_cause",
@@ -281,6 +291,16 @@ members = Table(
     _partial("ix_members_claimed_by", "claimed_by", where="claimed_by IS NOT NULL"),
     *_due("members"),
     sqlite_autoincrement=True,
+)
+
+left_out = Table(
+    "left_out",
+    metadata,
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True),
+    # No foreign key: the choice is about somebody, also while their contact is deleted here.
+    Column("contact_id", Text, primary_key=True),
+    Column("by", Words, nullable=False),
+    _made_at("at"),
 )
 
 links = Table(
@@ -365,6 +385,17 @@ run_seen = Table(
     metadata,
     Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     Column("key", Words, primary_key=True),
+)
+
+sweep_pages = Table(
+    "sweep_pages",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("sweep", Text, nullable=False),
+    # The numbers of the members who were met on one page, ascending, eight bytes each, compressed.
+    Column("met", LargeBinary, nullable=False),
+    Index("ix_sweep_pages_connection", "connection_id", "sweep", "id"),
 )
 
 batches = Table(
@@ -610,6 +641,10 @@ mails = Table(
     Column("ref", Text, nullable=False, unique=True),
     # None: the operator's.
     Column("account_id", Text),
+    # None: of whichever of the account's connections. Set where that one has readers of its own.
+    Column("connection_id", Text),
+    # Of the operator's: by which of their channels; none is by mail.
+    Column("channel", Text),
     # Whose news are gathered in it, until it is sent for the first time.
     Column("about", Text),
     # [{"issue", "news"}], in the order in which they came.
@@ -649,6 +684,8 @@ consents = Table(
     Column("source", Words),
     Column("by", Words),
     Column("address", Words),
+    # "permissions.<id>" or "sms"; none: the status itself.
+    Column("about", Words),
     Column("cause", Json, nullable=False),
     Index("ix_consents_contact", "account_id", "contact_id", "id"),
     sqlite_autoincrement=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
 
 from processor.store.tables import metadata
 from processor.store.types import Json, Moment, RowId, Words
@@ -80,5 +80,20 @@ ops_failures = Table(
     Column("client", Words, nullable=False),
     Column("at", Moment, nullable=False),
     Index("ix_ops_failures_at", "at"),
+    sqlite_autoincrement=True,
+)
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    # Those that healed something.
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("connection_id", Text, ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment, nullable=False),
+    Column("full", Boolean, nullable=False),
+    Column("seen", Integer, nullable=False),
+    Column("healed", Json, nullable=False),
+    Index("ix_sweeps_connection", "connection_id", "id"),
     sqlite_autoincrement=True,
 )

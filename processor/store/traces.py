@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from processor.domain.contact import MemberStatus
 from processor.domain.plan import Exclusion, MemberState
-from processor.store import conflicts, consents, pushes
+from processor.store import conflicts, consents, left_out, pushes
 from processor.store.members_rows import COLUMNS, MemberRow, member
 from processor.store.sql import pieces
 from processor.store.tables import changes, connections, contacts, events, members, run_pages, runs
@@ -28,6 +28,8 @@ _NOTHING: Mapping[str, Any] = dict.fromkeys(
         "seen_at",
         "seen_digest",
         "theirs",
+        "word",
+        "asked",
         "field",
         "detail",
         "instance",
@@ -97,6 +99,7 @@ def delete_history(c: Connection, account_id: str, contact_ids: Collection[str])
     """Delete what was sent for these contacts, their conflicts and their lines in the ledger of consents;
     return how many of each."""
     return {
+        "left_out": left_out.forget(c, account_id, contact_ids),
         "pushes": pushes.forget(c, account_id, contact_ids),
         "conflicts": conflicts.forget(c, account_id, contact_ids),
         "consents": consents.forget(c, account_id, contact_ids),

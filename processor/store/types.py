@@ -30,10 +30,9 @@ def as_json(value: Any) -> str:
 
     Raises TypeError or ValueError for what JSON cannot hold (NaN and infinities included).
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain, allow_nan=False)
+    text = _ENCODER.encode(value)
     if "\\u0000" in text or "\\ud" in text:  # a rare case: JSONB refuses both NUL and half a character
-        value = _cleaned(json.loads(text))
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        text = _ENCODER.encode(_cleaned(json.loads(text)))
     return text
 
 
@@ -45,6 +44,10 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"JSON cannot hold a {type(value).__name__}")
+
+
+# One for all: `json.dumps` would make it anew for each of the many values of a batch.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain, allow_nan=False)
 
 
 def _cleaned(value: Any) -> Any:

@@ -334,7 +334,7 @@ def test_an_import_brings_everything_along() -> None:
     assert plan.down.consent == Consent(ConsentStatus.SUBSCRIBED, at(3), "mailchimp:subscribed")
     ours = contact(fields=dict(plan.down.fields), tags={"vip"}, consent=plan.down.consent)
     assert reconcile(plan.base, ours, there, POLICY).is_empty
-    assert reconcile(None, None, replace(there, email=""), POLICY).reason == "no_address"
+    assert reconcile(None, None, replace(there, email=""), POLICY).reason == "sms_only"
 
 
 @pytest.mark.parametrize("status", [S.CLEANED, S.ARCHIVED])
@@ -404,3 +404,22 @@ def test_a_contact_deleted_here_is_archived_there_and_stays_so() -> None:
     after = reconcile(plan.base, None, member(S.ARCHIVED), POLICY)
     assert (after.up.is_empty, after.reason) == (True, "deleted_here")
     assert reconcile(after.base, None, member(changed=9), POLICY).down.create
+
+
+def test_a_text_that_was_cut_off_there_shortens_nothing_here() -> None:
+    """Mailchimp holds the beginning of a long address of a page: ours stays whole, and it is told."""
+    long = "https://maple-street.test/" + "a" * 400
+    base = Base("jo@maple-street.test", MemberStatus.SUBSCRIBED, {"site": None})
+    plan = reconcile(
+        base,
+        contact(fields={"site": long}, consent=yes(0)),
+        member(merge_fields={"SITE": long[:255]}),
+        POLICY,
+    )
+    assert (plan.down.is_empty, plan.up.is_empty, plan.conflicts) == (True, True, ())
+    [problem] = plan.problems
+    assert (problem.field, problem.code, problem.value) == ("site", "field_value", long)
+    shorter = reconcile(
+        base, contact(fields={"site": long}), member(merge_fields={"SITE": long[:100]}), POLICY
+    )
+    assert shorter.problems == ()

@@ -22,8 +22,8 @@ from tests.domain.builders import NOON
 from tests.domain.world import Sent, World
 
 S = MemberStatus
-QUICK = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-THOROUGH = settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+THOROUGH = settings(max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
 
 RULES = (
     FieldRule(field="name", target="FNAME"),
