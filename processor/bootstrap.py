@@ -17,6 +17,7 @@ from processor import spans
 from processor.attempt import current_work
 from processor.broker import Bell, LocalBell, RedisBell, make_broker, redis_client
 from processor.calls import Calls
+from processor.channels import open_channels
 from processor.config import Settings
 from processor.errors import ConfigError, Reconnect
 from processor.kit import Kit, Lanes, utc_now
@@ -67,10 +68,12 @@ class House:
 def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House:
     """Return a house for these settings. Opens no port, starts no thread and changes no table.
 
-    Raises ConfigError when Redis may throw messages away, or the bucket for photos cannot be used.
+    Raises ConfigError when Redis may throw messages away, or the bucket for photos or a channel
+    cannot be used.
     """
     spans.set_up()
     storage = _storage(settings)
+    channels = open_channels(settings.channel_urls)
     client = _redis(settings)
     broker = make_broker(settings.redis_url, client)
     bell: Bell = LocalBell(broker) if client is None else RedisBell(broker, client)
@@ -88,6 +91,7 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
         outside=Outside(allow_private=settings.allow_private_targets),
         storage=storage,
         post=Post(settings.smtp_url.get_secret_value(), settings.mail_from),
+        channels=channels,
         now=now,
         lanes=Lanes(settings.worker_threads),
         calls=calls,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from processor.converge import Outcome
 from processor.domain.contact import Member, MemberStatus, email_key
@@ -20,22 +20,41 @@ from processor.paging import PAGE, Place, read_ahead, read_page
 from processor.store import connections, inbox
 from processor.store.connections import ConnectionRow
 from processor.store.inbox import EventFilter
+from processor.tagged import with_all_tags
 
 FEW, FEW_MORE = 10, 3
 """Up to so many are looked up each: at first, and while a burst goes on."""
 LOOKS_PER_PAGE = 2
 """A page costs as much time as a look, and more of the processor: it is read where it saves this many."""
 
+MANY = 100
+"""Deliveries answered by one reading: more are likely to be on their way."""
+REST = timedelta(seconds=2)
+"""How long the ones after them wait for each other after such a reading. A call takes as long as some hundred
+deliveries need to come in, and every reading takes two: without a rest a long burst costs two calls for each
+third of a second."""
+
+
+def is_resting(kit: Kit, connection_id: str) -> bool:
+    """Whether everything that is due came after a reading that answered many, a moment ago. The clock finds
+    it when the rest is over. Raises StoreDown."""
+    known = kit.readings.get(connection_id)
+    if known is None or known.rests_until is None or kit.now() >= known.rests_until:
+        return False
+    with kit.store.read() as c:
+        first = inbox.oldest_due_id(c, connection_id, kit.now())
+    return first is not None and first > known.event_id
+
 
 def are_many(kit: Kit, connection: ConnectionRow, questions: Sequence[Question]) -> bool:
     """Whether pages are likely to save calls. Once they were read, the next ones are short."""
-    return len(questions) > (FEW_MORE if _key(connection) in kit.readings else FEW)
+    return len(questions) > (FEW_MORE if _known(kit, connection) else FEW)
 
 
 def read_to(kit: Kit, connection: ConnectionRow) -> int:
     """Return the number of the event up to which all deliveries of this connection were kept before this
     process last read everything that had changed; 0 for none."""
-    known = kit.readings.get(_key(connection))
+    known = _known(kit, connection)
     return known.event_id if known else 0
 
 
@@ -61,13 +80,15 @@ def read(
     for page in _pages(mailchimp, audience, since, most):
         if page is None:
             return asked.answers()
+        page = with_all_tags(kit, mailchimp, connection, page, enough)
         asked.take(meet_page(meet, mailchimp, audience, page, enough))
         newest = max([at for at in (newest, *(m.last_changed for m in page)) if at], default=None)
         if enough():
             return asked.answers()
     if newest is not None:
         event_id = newest_event[0].id if newest_event else 0
-        kit.readings[_key(connection)] = Reading(event_id, newest - SHORT_OVERLAP)
+        rests_until = kit.now() + REST if len(questions) >= MANY else None
+        kit.readings[connection.id] = Reading(audience, event_id, newest - SHORT_OVERLAP, rests_until)
         with kit.store.write() as c:
             connections.advance_watermark(c, connection.id, newest, kit.now())
     return asked.answers()
@@ -115,11 +136,12 @@ class _Asked:
 
 def _since(kit: Kit, connection: ConnectionRow) -> datetime | None:
     heard = connection.watermark - OVERLAP if connection.watermark else None
-    known = kit.readings.get(_key(connection))
+    known = _known(kit, connection)
     if known is None or heard is None:
         return heard
     return max(heard, known.since)
 
 
-def _key(connection: ConnectionRow) -> str:
-    return f"{connection.id}/{connection.audience_id}"
+def _known(kit: Kit, connection: ConnectionRow) -> Reading | None:
+    known = kit.readings.get(connection.id)
+    return known if known is not None and known.audience == connection.audience_id else None

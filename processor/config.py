@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field("", description="Sender of mails, e.g. Bothways <sync@your-platform.tld>.")
     operator_email: str = Field("", description="Who is told of what only the operator can mend.")
+    operator_channels: SecretStr = Field(
+        SecretStr(""),
+        description="Other ways to tell the operator, as Apprise URLs with blanks between; "
+        "needs bothways[apprise].",
+    )
     mail_digest_minutes: float = Field(
         5.0, ge=0, description="How long news are gathered before they go out as one mail."
     )
@@ -123,6 +128,11 @@ class Settings(BaseSettings):
     most_changes: int = Field(1_000_000, ge=1000, description="Changes kept of one account at most.")
     most_deliveries: int = Field(5_000_000, ge=1000, description="Deliveries kept at most.")
     most_pushes: int = Field(20_000_000, ge=1000, description="Rows of what was sent up, kept at most.")
+
+    @property
+    def channel_urls(self) -> list[str]:
+        """The Apprise URLs of the operator's channels."""
+        return self.operator_channels.get_secret_value().split()
 
     @property
     def secret_keys(self) -> list[str]:

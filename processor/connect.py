@@ -15,13 +15,13 @@ import httpx
 
 from processor.broker import PROCESS, PUSH, SWEEP
 from processor.domain.connection import LEAVING, LIVE, ConnectionState
-from processor.errors import Invalid, NotFound
+from processor.errors import Conflict, Invalid, NotFound
 from processor.kit import Kit
 from processor.log import say
 from processor.mailchimp import oauth
 from processor.mailchimp.oauth import Grant
 from processor.seals import token_bind
-from processor.store import Connection, accounts, connections, links, oauth_states, runs
+from processor.store import Connection, accounts, connections, links, members_again, oauth_states, runs
 from processor.store.connections import Columns, ConnectionRow
 from processor.store.connections import Grant as StoredGrant
 from processor.store.ids import new_id
@@ -36,6 +36,9 @@ CALLBACK_PATH = "/connect/callback"
 USED_UP = "This link has been used or is too old. Ask for a new one where you got it."
 WAITING = frozenset({ConnectionState.SETUP, ConnectionState.PREVIEWING, ConnectionState.RECONNECT})
 """States in which signing in at Mailchimp once more is meant for the connection that is there."""
+
+OF_THE_LOGIN = frozenset({"role_too_low"})
+"""What contacts fail of that another login may mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,57 @@ def _begun(c: Connection, kit: Kit, account_id: str, connection_id: str | None) 
     return Begun(url, browser)
 
 
+def another(kit: Kit, account_id: str, connection_id: str) -> ConnectionRow:
+    """Return a connection that waits for its audience, with the access of one that is there: for another
+    audience of the same Mailchimp account no sign-in is needed.
+
+    Safe to repeat: while one waits, that is it. Raises NotFound for a connection that is not there, is
+    another account's or is being disconnected, Conflict where its access is lost, StoreDown.
+    """
+
+    def in_one_transaction(c: Connection) -> ConnectionRow:
+        row = connections.lock(c, connection_id)
+        if row is None or row.account_id != account_id or row.state in LEAVING:
+            raise NotFound(f"There is no connection “{connection_id}”.")
+        if row.state == ConnectionState.RECONNECT or row.token_sealed is None:
+            raise Conflict("Mailchimp no longer accepts our access. Reconnect first, then add the audience.")
+        same = [one for one in _of_login(c, account_id, row.mailchimp_account) if one.audience_id is None]
+        if same:
+            return same[0]
+        fresh_id = new_id("con")
+        token = kit.sealer.unseal(row.token_sealed, token_bind(row.id))
+        connections.create(
+            c,
+            fresh_id,
+            account_id,
+            kit.now(),
+            mailchimp_account=row.mailchimp_account,
+            account_name=row.account_name,
+            login_name=row.login_name,
+            role=row.role,
+            dc=row.dc,
+            api_base=row.api_base,
+            # Each has the token by itself: whoever is disconnected takes nothing from the others.
+            token_sealed=kit.sealer.seal(token, token_bind(fresh_id)),
+        )
+        fresh = connections.get(c, fresh_id)
+        assert fresh is not None
+        return fresh
+
+    made = kit.store.write_retrying(in_one_transaction)
+    say(logger, logging.INFO, "another audience", connection=made.id, account=account_id)
+    return made
+
+
+def _of_login(c: Connection, account_id: str, mailchimp_account: str) -> list[ConnectionRow]:
+    """Return the account's connections of one Mailchimp account, but for those that leave."""
+    return [
+        row
+        for row in connections.for_account(c, account_id)
+        if row.mailchimp_account == mailchimp_account and row.state not in LEAVING
+    ]
+
+
 def complete(kit: Kit, http: httpx.Client, *, state: str, browser: str, code: str | None) -> ConnectionRow:
     """Exchange the code and keep the grant. Returns the connection: a new one waits for its audience, one
     that waited for access goes on where it stopped.
@@ -132,7 +186,16 @@ def complete(kit: Kit, http: httpx.Client, *, state: str, browser: str, code: st
     kept, going_on = kit.store.write_retrying(lambda c: _keep(c, kit, begun, grant))
     for actor in (PROCESS, PUSH, SWEEP):
         kit.bell.ring(actor, going_on)
+    _try_again(kit, kept)
     return kept
+
+
+def _try_again(kit: Kit, kept: ConnectionRow) -> None:
+    """Somebody else may have signed in, who may do what the login before was refused."""
+    with kit.store.write() as c:
+        count = members_again.look_again(c, kept.id, OF_THE_LOGIN, kit.now())
+    if count:
+        kit.bell.ring(PUSH, [kept.id])
 
 
 def _keep(c: Connection, kit: Kit, begun: OAuthState, grant: Grant) -> tuple[ConnectionRow, list[str]]:

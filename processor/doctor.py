@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import httpx
@@ -12,16 +13,18 @@ import redis
 from processor.broker import CHECK
 from processor.calls import failing
 from processor.domain.event import EventStatus
-from processor.errors import BothwaysError, Unposted
+from processor.errors import BothwaysError, StorageDown, Unposted
 from processor.kit import Kit
 from processor.report.overview import oldest_due
 from processor.report.standing import STALLED_AFTER, duration
 from processor.report.why import LOOKED_BACK
 from processor.seals import token_bind
+from processor.storage import Storage, receive
 from processor.store import calls, connections, inbox, leases, liveness
 from processor.store.migrate import pending
 
 ROUND_TRIP_SECONDS = 10.0
+PROBE_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,13 @@ class Finding:
 
 
 def examine(kit: Kit, client: redis.Redis | None, http: httpx.Client) -> list[Finding]:
-    """Return one finding for each part. Nothing is changed; takes at most about a minute."""
+    """Return one finding for each part. Nothing is changed but for a probe where photos are kept, which is
+    taken away again; takes at most about a minute."""
     database = _database(kit)
     findings = [database, _redis(client)]
     if database.ok:
         findings += [_sealed(kit), _worker(kit, client), _waiting(kit), _mailchimp(kit)]
-    return [*findings, _public_url(kit, http), _oauth(kit, http), _mail(kit)]
+    return [*findings, _public_url(kit, http), _oauth(kit, http), _mail(kit), _photos(kit)]
 
 
 def answer(kit: Kit, name: str) -> None:
@@ -173,6 +177,43 @@ def _mail(kit: Kit) -> Finding:
             "mail", False, f"the mail server: {error}", "Check SMTP_URL; then: bothways mails test"
         )
     return Finding("mail", True, "the mail server lets us in")
+
+
+def _photos(kit: Kit) -> Finding:
+    """Keep a few bytes, read them back and delete them, as a photo is."""
+    place, remedy = (
+        ("the bucket", "Check PHOTO_STORAGE and its keys: they must be allowed to put, get, list and delete.")
+        if kit.settings.bucket
+        else ("the directory", "Check that DATA_DIR can be written to, and that its disk is not full.")
+    )
+    try:
+        came_back = _probed(kit.storage)
+    except FileNotFoundError:
+        return Finding("photos", False, f"{place} has not got what it was given", remedy)
+    except (StorageDown, OSError) as error:
+        says = str(error) or type(error).__name__
+        return Finding("photos", False, f"{place} does not keep and give back ({says})", remedy)
+    if not came_back:
+        return Finding("photos", False, f"{place} gives back something else than it was given", remedy)
+    return Finding("photos", True, f"{place} keeps, gives back and deletes")
+
+
+def _probed(storage: Storage) -> bool:
+    """Return whether a few bytes come back as they were given; they are deleted in any case. Raises
+    StorageDown, FileNotFoundError, OSError."""
+    content, folder = secrets.token_bytes(PROBE_BYTES), f"doctor_{secrets.token_hex(8)}"
+    key = f"{folder}/probe"
+    try:
+        with receive(storage.scratch, [content], PROBE_BYTES) as received:
+            storage.put(key, received)
+        came_back = b"".join(storage.open(key))
+    except (StorageDown, OSError):
+        with suppress(StorageDown, OSError):
+            storage.delete(key)
+        raise
+    storage.delete(key)
+    storage.delete_all(folder)
+    return came_back == content
 
 
 def _oauth(kit: Kit, http: httpx.Client) -> Finding:

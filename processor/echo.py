@@ -12,7 +12,7 @@ from processor.domain.policy import FieldKind
 from processor.kit import Kit
 from processor.store import contacts, members
 from processor.store.connections import ConnectionRow
-from processor.store.members import MemberRow
+from processor.store.members import LastView
 
 _MAY_WAIT = frozenset({EventType.SUBSCRIBE, EventType.PROFILE})
 
@@ -44,13 +44,12 @@ def echoes(kit: Kit, connection: ConnectionRow, events: Sequence[Event]) -> Echo
     return Echoes(frozenset(known), frozenset(being_sent))
 
 
-def _rows(kit: Kit, connection: ConnectionRow, addresses: set[str]) -> Mapping[str, MemberRow]:
-    """The rows by address: of members who were seen, and of contacts who are on their way up."""
+def _rows(kit: Kit, connection: ConnectionRow, addresses: set[str]) -> Mapping[str, LastView]:
+    """The last views by address: of members who were seen, and of contacts who are on their way up."""
     with kit.store.read() as c:
-        seen = members.by_views(c, connection.id, email_keys=addresses)
-        rows = {row.email_key: row for row in seen if row.email_key}
-        missing = sorted(addresses - rows.keys())
+        seen = members.last_views(c, connection.id, addresses)
+        missing = sorted(addresses - seen.keys())
         by_address = contacts.find_by_email_keys(c, connection.account_id, missing)
         owner = {contact.id: address for address, same in by_address.items() for contact in same[:1]}
         going_up = members.by_contact_ids(c, connection.id, list(owner))
-    return rows | {owner[contact_id]: row for contact_id, row in going_up.items()}
+    return seen | {owner[i]: LastView(row.theirs, row.claim) for i, row in going_up.items()}

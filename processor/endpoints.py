@@ -161,6 +161,13 @@ def test(kit: Kit, endpoint_id: str, account_id: str | None) -> NoticeRow:
     return found
 
 
+def counted(kit: Kit) -> list[tuple[EndpointRow, dict[str, int]]]:
+    """Return the endpoints of all accounts, each with how many of its notices are in which state. Raises
+    StoreDown."""
+    with kit.store.read() as c:
+        return [(row, notices.counts(c, row.id)) for row in endpoints.find(c)]
+
+
 def sent(
     kit: Kit,
     endpoint_id: str,

@@ -28,9 +28,10 @@ class _Ours:
     url: str
 
 
-def register(kit: Kit, connection: ConnectionRow) -> None:
+def register(kit: Kit, connection: ConnectionRow) -> str | None:
     """See to it that exactly one webhook of ours stands at the audience, and that its secret is known. What
-    was wrong with one that stood before is written down, to be shown (`hooks.mended`).
+    was wrong with one that stood before is written down, to be shown (`hooks.mended`), and returned by the
+    catalogue's code; None where nothing was.
 
     The record of the URL is committed before Mailchimp is asked, which validates it at once (facts.md
     1.1). A crash in between leaves a webhook whose signing secret nobody knows, since it is told once:
@@ -48,6 +49,7 @@ def register(kit: Kit, connection: ConnectionRow) -> None:
         with kit.store.write() as c:
             hooks.note_mended(c, token_hash, wrong, kit.now())
         say(logger, logging.WARNING, "webhook mended", connection=connection.id, code=wrong)
+    return wrong
 
 
 def _wrong(ours: list[_Ours], standing: list[Webhook]) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from processor.broker import Bell
 from processor.calls import Calls
+from processor.channels import Channels
 from processor.config import Settings
 from processor.mailchimp.client import Mailchimp
 from processor.outside import Outside
@@ -44,10 +45,13 @@ class Heard:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What this process last read of an audience's changes, to their end: everything that had changed when
-    the event with this number, and all before it, had been kept; and since when to read the next time."""
+    the event with this number, and all before it, had been kept; and since when to read the next time. What
+    was kept later waits until `rests_until`, where there is such a time."""
 
+    audience: str
     event_id: int
     since: datetime
+    rests_until: datetime | None = None
 
 
 class Lanes:
@@ -74,6 +78,8 @@ class Kit:
     """Where photos are kept."""
     post: Post = field(default_factory=Post)
     """A way to the mail server, where one is set."""
+    channels: Channels = field(default_factory=Channels)
+    """Other ways to the operator, where any is set."""
     now: Callable[[], datetime] = utc_now
     chance: Callable[[], float] = random.random
     """Between 0 and 1: spreads retries."""

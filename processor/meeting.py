@@ -14,6 +14,10 @@ from processor.mailchimp.client import Mailchimp
 
 logger = logging.getLogger(__name__)
 
+TOGETHER = 250
+"""Members brought to agreement in one transaction. SQLite has one writer: whoever else has something to write
+waits for the end of it, and a page of a thousand takes a second."""
+
 Meet = Callable[[Sequence[Sighting]], list[Outcome]]
 """`converge` with everything but the sightings settled by the caller: cause, claims, guard."""
 
@@ -21,13 +25,15 @@ Meet = Callable[[Sequence[Sighting]], list[Outcome]]
 def meet_page(
     meet: Meet, mailchimp: Mailchimp, audience: str, page: Sequence[Member], enough: Enough
 ) -> list[Outcome]:
-    """Converge a page of members. Returns an outcome for each, those of a second look behind the others; none
-    for a member that could not be brought to agreement: that one stops itself only. When it is `enough`,
-    nobody is looked at a second time.
+    """Converge a page of members, TOGETHER at a time. Returns an outcome for each, those of a second look
+    behind the others; none for a member that could not be brought to agreement: that one stops itself only.
+    When it is `enough`, nobody is looked at a second time.
 
     Safe to repeat. Raises MailchimpError, StoreDown, and what `meet`'s guard raises.
     """
-    outcomes = _each(meet, [Sighting(None, member) for member in page])
+    outcomes: list[Outcome] = []
+    for first in range(0, len(page), TOGETHER):
+        outcomes += _each(meet, [Sighting(None, member) for member in page[first : first + TOGETHER]])
     outcomes += meet_owners_first(meet, mailchimp, audience, outcomes)
     unsure = [o.sighting for o in outcomes if o.verdict is Verdict.AGAIN]
     return outcomes + meet(look_again(mailchimp, audience, unsure, enough))

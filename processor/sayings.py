@@ -39,6 +39,8 @@ def of_issue(c: Connection, issue: Issue) -> Said:
         return Said(words(issue.code), "", audience)
     if issue.kind is IssueKind.CONNECTION:
         return Said(_of_connection(c, connection, issue), "The connection itself", audience)
+    if issue.kind is IssueKind.FIELD:
+        return Said(_of_field(connection, issue), "Nobody fails of it", audience)
     if issue.kind is IssueKind.DELIVERIES:
         return Said(_of_deliveries(c, connection, issue), _counted(issue.count, "delivery"), audience)
     return _of_contacts(c, connection, issue, audience)
@@ -67,6 +69,16 @@ def _of_connection(c: Connection, connection: ConnectionRow, issue: Issue) -> Wo
     waiting = members.counts(c, connection.id)[MemberState.WAITING]
     detail = connection.problem_detail if connection.problem_code == issue.code else None
     return words(issue.code, audience=connection.audience_name, detail=detail, count=waiting or None)
+
+
+def _of_field(connection: ConnectionRow, issue: Issue) -> Words:
+    targets = [rule.target for rule in connection.policy.gone if rule.field == issue.about]
+    return words(
+        issue.code,
+        field=f"“{issue.about}”",
+        value=next(iter(targets), None),
+        audience=connection.audience_name,
+    )
 
 
 def _of_deliveries(c: Connection, connection: ConnectionRow, issue: Issue) -> Words:

@@ -34,11 +34,13 @@ class Post:
         """Whether there is a mail server."""
         return bool(self.url)
 
-    def send(self, message: EmailMessage) -> None:
-        """Hand one mail over. It has its own `Message-ID`, by which a reader knows a repetition. Raises
-        Unposted, final where the server will not take this mail later either."""
+    def send(self, message: EmailMessage) -> str | None:
+        """Hand one mail over; return what the server said of readers whom it refused beside others, or None.
+        It has its own `Message-ID`, by which a reader knows a repetition. Raises Unposted, final where the
+        server will not take this mail later either."""
         with _in_words(), self._opened() as server:
-            server.send_message(message)
+            refused = server.send_message(message)
+        return "; ".join(_shown(*said) for said in refused.values())[:SHOWN_CHARACTERS] or None
 
     def check(self) -> None:
         """Return when the server answers and lets us in; sends nothing. Raises Unposted."""

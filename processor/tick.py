@@ -142,7 +142,7 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
         replaying = replays.due(c, now, MANY)
         photos = {*photos_claim.due_connections(c, now, MANY), *galleries.due_connections(c, now, MANY)}
         reviewing = reviews.due(c, now, MANY)
-        mailing = ["mails"] if mails.is_due(c, now) else []
+        mailing = mails.due_lanes(c, now)
     kit.bell.ring(PROCESS, events)
     kit.bell.ring(PUSH, pushes)
     kit.bell.ring(COLLECT, collects)

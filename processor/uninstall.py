@@ -120,6 +120,21 @@ def foresee(kit: Kit, connection_id: str) -> dict[str, Any]:
         return _counted(c, row)
 
 
+_WITHDRAW = "Access can also be withdrawn in Mailchimp, where your account lists its connected apps."
+_STILL_USED = (
+    "Another audience of this Mailchimp account is still connected: leave our access in Mailchimp as it is, "
+    "or that one stops too."
+)
+
+
+def _is_used_beside(c: Connection, row: ConnectionRow) -> bool:
+    """Whether the account has another connection of the same Mailchimp account, which needs its access."""
+    return any(
+        other.id != row.id and other.mailchimp_account == row.mailchimp_account and other.state not in LEAVING
+        for other in connections.for_account(c, row.account_id)
+    )
+
+
 def _counted(c: Connection, row: ConnectionRow) -> dict[str, Any]:
     """What was still under way, and what stays where, as it is when the work stops."""
     by_state = members.counts(c, row.id)
@@ -145,9 +160,7 @@ def _counted(c: Connection, row: ConnectionRow) -> dict[str, Any]:
             "members_in_mailchimp": "all of them, as they are",
             "pictures_in_mailchimp": "all of them, as they are",
         },
-        "to_do": [
-            "Access can also be withdrawn in Mailchimp, where your account lists its connected apps.",
-        ],
+        "to_do": [_STILL_USED if _is_used_beside(c, row) else _WITHDRAW],
     }
 
 

@@ -9,6 +9,7 @@ from processor.cli.connections import connections
 from processor.cli.consents import consents
 from processor.cli.contact import contact
 from processor.cli.demo import demo
+from processor.cli.drift import drift
 from processor.cli.events import events
 from processor.cli.issues import issues
 from processor.cli.keys import keys
@@ -48,6 +49,7 @@ for command in (
     photos,
     preview,
     sync,
+    drift,
     events,
     replay,
     issues,

@@ -9,10 +9,11 @@ import click
 from processor import connect, report
 from processor import uninstall as uninstalling
 from processor.cli.common import epilog, json_option, print_json, print_table, working_house
-from processor.cli.members import contacts, retry
+from processor.cli.members import contacts, leave_out, retry, take_back
 from processor.cli.portal import portal_link
 from processor.cli.setup import audiences, fields, set_up
 from processor.cli.sync import pause, resume
+from processor.domain.field_changes import sentence
 from processor.domain.plan import MemberState
 from processor.uninstall import receipt_json, receipt_lines
 
@@ -28,9 +29,11 @@ COLUMNS = ["id", "account", "state", "audience", "mailchimp", "problem", "waitin
         "bothways connections audiences con_…       # which audiences the login may see\n"
         "bothways connections fields con_… a1b2c3d4e5   # what there is to map\n"
         "bothways connections setup con_… a1b2c3d4e5    # choose it; begins nothing\n"
+        "bothways connections add con_…            # another audience of the same Mailchimp account\n"
         "bothways connections show con_… --json\n"
         "bothways connections contacts con_…        # who is failing or left out, why, and what to do\n"
         "bothways connections retry con_… 42        # try a contact again; without one, all that fail\n"
+        "bothways connections leave-out con_… 42    # by choice: nothing more is sent; take-back undoes it\n"
         "bothways connections pause con_…           # and resume con_… [--accept]\n"
         "bothways connections remove con_…          # undo the installation, with a receipt"
     ),
@@ -63,6 +66,8 @@ def _plain(found: report.ConnectionReport) -> dict[str, Any]:
         "problem": found.problem_code,
         "waiting": found.waiting,
         "failing": found.members.get(MemberState.FAILING, 0),
+        "left_out": found.members.get(MemberState.EXCLUDED, 0),
+        "by_choice": found.left_out,
     }
 
 
@@ -72,14 +77,23 @@ def _plain(found: report.ConnectionReport) -> dict[str, Any]:
 def show(connection_id: str, as_json: bool) -> None:
     """Show one connection: how it stands in words, then what it is."""
     with working_house() as house:
-        plain = _plain(report.connection(house.kit, connection_id, None))
+        found = report.connection(house.kit, connection_id, None)
+    mended = found.notice.words.happened if found.notice else None
+    plain = {**_plain(found), "mended": mended}
+    new_fields = [one.tag for one in found.new_fields]
     if as_json:
-        print_json(plain)
+        print_json({**plain, "new_fields": new_fields, "drift": found.drift})
         return
     click.echo(plain.pop("label"))
     click.echo(plain.pop("says"))
     if plain["failing"]:
         click.echo(f"Who is failing, and why: bothways connections contacts {connection_id}")
+    if new_fields:
+        click.echo(f"New in Mailchimp, not synced yet: {', '.join(new_fields)}")
+    for news in found.field_news[:3]:
+        click.echo(sentence(news))
+    if found.drift:
+        click.echo(found.drift)
     click.echo()
     for name, value in plain.items():
         click.echo(f"{name:12} {'-' if value is None else value}")
@@ -87,6 +101,8 @@ def show(connection_id: str, as_json: bool) -> None:
 
 connections.add_command(contacts)
 connections.add_command(retry)
+connections.add_command(leave_out)
+connections.add_command(take_back)
 connections.add_command(portal_link)
 connections.add_command(pause)
 connections.add_command(resume)
@@ -101,6 +117,25 @@ def link(account: str) -> None:
     """Print a link that connects Mailchimp for ACCOUNT: for one browser, once, within 15 minutes."""
     with working_house() as house:
         click.echo(connect.make_link(house.kit, account))
+
+
+@connections.command("add")
+@click.argument("connection_id")
+@json_option
+def add(connection_id: str, as_json: bool) -> None:
+    """Connect another audience of CONNECTION_ID's Mailchimp account: nobody need sign in again.
+
+    Prints the new connection, which waits for its audience. Safe to repeat: while one waits, it is that one.
+    """
+    with working_house() as house:
+        account_id = report.row_of(house.kit, connection_id, None).account_id
+        made = connect.another(house.kit, account_id, connection_id)
+        plain = _plain(report.connection(house.kit, made.id, None))
+    if as_json:
+        print_json(plain)
+        return
+    click.echo(made.id)
+    click.echo(f"Choose its audience: bothways connections audiences {made.id}")
 
 
 @connections.command("remove")

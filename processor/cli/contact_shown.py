@@ -13,7 +13,7 @@ from processor.cli.common import json_option, print_json, working_house
 from processor.errors import Invalid
 from processor.kit import Kit
 from processor.report import Happening, Standing
-from processor.report.ledger import WHERE, WHO
+from processor.report.ledger import WHERE, WHO, about
 from processor.store.consents import ConsentRow
 from processor.web.models.contact import contact_answer
 from processor.web.models.history import consent_answer, happening_answer, standing_answer
@@ -101,6 +101,9 @@ def _print(found: _Found, *, with_history: bool, with_consent: bool) -> None:
     click.echo(f"  tags  {', '.join(contact['tags']) or '-'}")
     for one in found.standings:
         click.echo(f"{one.connection.audience_name or one.connection.id}: {one.sentence}")
+        if one.consent.status.value != consent["status"]:
+            click.echo(f"  consent there  {one.consent.status.value}{_source(one.consent.source)}")
+        _print_beside(one)
     if found.history:
         click.echo("What happened, newest first:" if with_history else "What happened last:")
     for line in found.history:
@@ -109,8 +112,18 @@ def _print(found: _Found, *, with_history: bool, with_consent: bool) -> None:
         entry = row.entry
         click.echo(
             f"{_time(entry.at or entry.recorded_at)}  {WHERE[entry.side]}: {entry.before or 'nobody'} → "
-            f"{entry.after}, by {WHO[entry.who]}{_source(entry.source)}"
+            f"{entry.after}{_source(about(entry) or None)}, by {WHO[entry.who]}{_source(entry.source)}"
         )
+
+
+def _print_beside(one: Standing) -> None:
+    """What Mailchimp shows beside the status: marketing permissions, and SMS."""
+    for permission_id, said in (one.theirs.permissions if one.theirs else {}).items():
+        given = "given" if said.enabled else "not given"
+        waits = ", a change is on its way" if permission_id in one.asked else ""
+        click.echo(f"  permission {permission_id}  {given}{waits}{_source(said.text)}")
+    if one.theirs and one.theirs.sms_status:
+        click.echo(f"  SMS  {one.theirs.sms_status}{_source(one.theirs.sms_phone)}")
 
 
 def _print_happening(line: Happening) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from processor import issues as verbs
+from processor import leave_out as choosing
 from processor import report
 from processor.cli.common import epilog, json_option, print_json, print_table, working_house
 from processor.domain.issue import LABELS, UNRESOLVED, IssueState
@@ -24,7 +25,8 @@ BY = "command line"
         "bothways issues show iss_…               # what happened, what to do, whom it concerns\n"
         "bothways issues acknowledge iss_…        # nobody is reminded any more\n"
         "bothways issues mute iss_… --days 14     # or --contacts 100\n"
-        "bothways issues retry iss_…              # after the cause was put right"
+        "bothways issues retry iss_…              # after the cause was put right\n"
+        "bothways issues leave-out iss_…          # whoever fails of it is left out, by choice"
     ),
 )
 @click.pass_context
@@ -149,3 +151,15 @@ def retry(issue_id: str) -> None:
     with working_house() as house:
         count = verbs.retry(house.kit, issue_id, None)
     click.echo(f"{count:,} tried again." if count else "There is nobody to try again.")
+
+
+@issues.command("leave-out")
+@click.argument("issue_id")
+def leave_out(issue_id: str) -> None:
+    """Leave out whoever fails of it, by choice: nothing more is sent for them. Safe to repeat.
+
+    To take somebody back in: bothways connections take-back.
+    """
+    with working_house() as house:
+        count = choosing.leave_out_of_issue(house.kit, issue_id, None, BY)
+    click.echo(f"{count:,} left out." if count else "There is nobody to leave out.")

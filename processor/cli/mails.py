@@ -6,8 +6,9 @@ import time
 
 import click
 
-from processor import mailing
+from processor import mailing, report
 from processor.cli.common import Exit, epilog, fail, json_option, print_json, print_table, working_house
+from processor.kit import Kit
 from processor.store.mails import MailRow, MailState
 from processor.web.models.mail import mail_answer
 
@@ -21,6 +22,7 @@ TEST_SECONDS = 25.0
     epilog=epilog(
         "bothways mails address acme jo@maple-street.test   # tell this customer by mail\n"
         "bothways mails address acme --none\n"
+        "bothways mails readers con_… kim@maple-street.test # tell others of this connection\n"
         "bothways mails test acme                           # or without an account: to the operator\n"
         "bothways mails list --account acme"
     ),
@@ -46,6 +48,23 @@ def address(account: str, email: str | None, nowhere: bool) -> None:
     click.echo(f"{account} is told at {kept}." if kept else f"{account} is told nothing by mail.")
 
 
+@mails.command("readers")
+@click.argument("connection_id")
+@click.argument("emails", nargs=-1)
+@click.option("--none", "nobody", is_flag=True, help="Tell whoever is told of the account again.")
+def readers(connection_id: str, emails: tuple[str, ...], nobody: bool) -> None:
+    """Say who is told of one connection, in place of the account's address; without addresses, show it."""
+    with working_house() as house:
+        if emails or nobody:
+            mailing.set_readers(house.kit, connection_id, None, () if nobody else emails)
+        found = mailing.readers_of(house.kit, connection_id, None)
+    if not found.told:
+        click.echo("Nobody is told by mail.")
+        return
+    whose = "" if found.own else " (the account's address)"
+    click.echo(f"Told at {', '.join(found.told)}{whose}.")
+
+
 @mails.command("list")
 @click.option("--account", help="Only those to this account's customer.")
 @click.option("--after", help="Go on where the list before this one ended.")
@@ -60,7 +79,7 @@ def list_mails(account: str | None = None, after: str | None = None, as_json: bo
         rows = [
             {
                 "id": row.ref,
-                "account": row.account_id or "operator",
+                "account": row.account_id or row.channel or "operator",
                 "state": row.state.value,
                 "subject": row.subject,
                 "attempts": row.attempts,
@@ -77,21 +96,39 @@ def list_mails(account: str | None = None, after: str | None = None, as_json: bo
 
 @mails.command("test")
 @click.argument("account", required=False)
-def test(account: str | None) -> None:
+@click.option("--connection", "connection_id", help="To whoever is told of this connection.")
+@click.option("--channels", is_flag=True, help="To the operator by each channel of OPERATOR_CHANNELS.")
+def test(account: str | None, connection_id: str | None, channels: bool) -> None:
     """Send a test to ACCOUNT's customer, or to the operator, and say what the mail server answers. Workers
     send it, and must be running."""
     with working_house() as house:
-        row = mailing.test(house.kit, account)
-        until = time.monotonic() + TEST_SECONDS
-        while not _is_tried(row) and time.monotonic() < until:
-            time.sleep(LOOK_SECONDS)
-            row = mailing.mail(house.kit, row.ref, None)
-    if row.state is MailState.SENT:
-        click.echo(f"{row.ref} was taken by the mail server.")
-    elif row.reason:
-        fail(Exit.FAILED, f"The mail server did not take {row.ref}: {row.reason}")
-    else:
-        fail(Exit.FAILED, f"{row.ref} was not sent yet: is a worker running? See: bothways doctor")
+        if channels:
+            rows = mailing.test_channels(house.kit)
+        else:
+            if connection_id is not None:
+                account = report.row_of(house.kit, connection_id, account).account_id
+            rows = [mailing.send_test(house.kit, account, connection_id)]
+        rows = [_waited_for(house.kit, row) for row in rows]
+    failed = [row for row in rows if row.state is not MailState.SENT]
+    for row in rows:
+        if row.state is MailState.SENT:
+            click.echo(f"{row.ref} was taken by {row.channel or 'the mail server'}.")
+    if failed:
+        fail(Exit.FAILED, *(_why_not(row) for row in failed))
+
+
+def _waited_for(kit: Kit, row: MailRow) -> MailRow:
+    until = time.monotonic() + TEST_SECONDS
+    while not _is_tried(row) and time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+        row = mailing.mail(kit, row.ref, None)
+    return row
+
+
+def _why_not(row: MailRow) -> str:
+    if row.reason:
+        return f"{(row.channel or 'the mail server').capitalize()} did not take {row.ref}: {row.reason}"
+    return f"{row.ref} was not sent yet: is a worker running? See: bothways doctor"
 
 
 def _is_tried(row: MailRow) -> bool:

@@ -1,4 +1,5 @@
-"""`bothways connections contacts` and `retry`: who is failing or left out, why, and trying them again."""
+"""`bothways connections contacts`, `retry`, `leave-out` and `take-back`: who is failing or left out, why, and
+what a person does about it."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ from typing import Any
 
 import click
 
+from processor import leave_out as choosing
 from processor import report, retry_members
 from processor.cli.common import json_option, print_json, working_house
 from processor.domain.connection import LIVE
 from processor.domain.plan import MemberState
 from processor.report import MemberReport
 
+BY = "command line"
 NEEDING_A_LOOK = (MemberState.FAILING, MemberState.EXCLUDED)
 COLUMNS = ("contact", "address", "state", "what_happened")
 
@@ -69,8 +72,34 @@ def retry(connection_id: str, contact_ids: tuple[str, ...]) -> None:
         click.echo("None of these contacts is failing." if contact_ids else "No contact is failing.")
         return
     when = "now" if is_live else "as soon as the connection works again"
-    told = "1 contact is" if count == 1 else f"{count:,} contacts are"
-    click.echo(f"{told} tried again {when}. See: bothways connections contacts {connection_id}")
+    click.echo(f"{_contacts(count)} tried again {when}. See: bothways connections contacts {connection_id}")
+
+
+@click.command("leave-out")
+@click.argument("connection_id")
+@click.argument("contact_ids", metavar="CONTACT...", nargs=-1, required=True)
+def leave_out(connection_id: str, contact_ids: tuple[str, ...]) -> None:
+    """Leave contacts out by choice: nothing more is sent for them, except that they unsubscribed.
+
+    Safe to repeat.
+    """
+    with working_house() as house:
+        count = choosing.leave_out(house.kit, connection_id, None, contact_ids, BY)
+    click.echo(f"{_contacts(count)} left out." if count else "Nobody here who is not left out already.")
+
+
+@click.command("take-back")
+@click.argument("connection_id")
+@click.argument("contact_ids", metavar="CONTACT...", nargs=-1, required=True)
+def take_back(connection_id: str, contact_ids: tuple[str, ...]) -> None:
+    """Keep contacts in step again that were left out by choice. Safe to repeat."""
+    with working_house() as house:
+        count = choosing.take_back(house.kit, connection_id, None, contact_ids)
+    click.echo(f"{_contacts(count)} taken back in." if count else "None of these contacts is left out.")
+
+
+def _contacts(count: int) -> str:
+    return "1 contact is" if count == 1 else f"{count:,} contacts are"
 
 
 def _plain(found: MemberReport) -> dict[str, Any]:
@@ -87,6 +116,8 @@ def _plain(found: MemberReport) -> dict[str, Any]:
         "mailchimp_instance": found.instance,
         "attempts": found.attempts,
         "next_try": found.next_try_at,
+        "left_out_by": found.left_out.by if found.left_out else None,
+        "left_out_at": found.left_out.at if found.left_out else None,
     }
 
 
@@ -102,6 +133,9 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
         if row["mailchimp_says"]:
             number = f" (number {row['mailchimp_instance']})" if row["mailchimp_instance"] else ""
             click.echo(f"    Mailchimp says: {_one_line(row['mailchimp_says'])}{number}")
+        if row["left_out_by"]:
+            when = row["left_out_at"].isoformat(timespec="seconds")
+            click.echo(f"    Chosen by {_one_line(row['left_out_by'])} at {when}")
         if row["next_try"] is not None:
             click.echo(f"    Next try: {row['next_try'].isoformat(timespec='seconds')}")
         click.echo(f"    -> {_one_line(row['what_to_do'])}")

@@ -1,4 +1,4 @@
-"""`bothways replay`: sending events, and contacts that Mailchimp refused, round again."""
+"""`bothways replay`: sending events, contacts that Mailchimp refused, and webhooks, round again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from processor import replay as replaying
 from processor.cli.common import epilog, json_option, print_json, print_table, working_house
 from processor.cli.events import COLUMNS, filter_of, plain, selectors
 from processor.kit import Kit
-from processor.replay import MembersPlan, Progress, ReplayPlan
+from processor.replay import MembersPlan, NoticesPlan, Planned, Progress, ReplayPlan
+from processor.replay.progress import NOUNS
+from processor.store.notices_again import NoticeFilter
+from processor.store.notices_rows import NoticeState
 from processor.web.models.replay import progress_answer, replays_answer
 
 LOOK_SECONDS = 0.5
@@ -28,6 +31,7 @@ PREFIX = "rpl_"
         "bothways replay evt_42 evt_43\n"
         "bothways replay --status skipped --type upemail --since 2d --connection con_… --rate 600\n"
         "bothways replay --contacts --connection con_… --code field_required\n"
+        "bothways replay --webhooks end_… --since 2d       # dead ones; --delivered for those that arrived\n"
         "bothways replay --list\n"
         "bothways replay rpl_…                             # how far it is; --watch stays to the end\n"
         "bothways replay rpl_… --cancel"
@@ -35,6 +39,10 @@ PREFIX = "rpl_"
 )
 @selectors
 @click.option("--contacts", is_flag=True, help="Contacts that Mailchimp refused, in place of events.")
+@click.option(
+    "--webhooks", "endpoint", metavar="ENDPOINT", help="Webhooks to this endpoint, in place of events."
+)
+@click.option("--delivered", is_flag=True, help="With --webhooks: those that arrived, not the dead ones.")
 @click.option("--rate", type=int, help="How many a minute; 500 at once, then 6,000, where nothing is said.")
 @click.option("--look", is_flag=True, help="Look the sample up in Mailchimp: what would change now?")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
@@ -45,6 +53,8 @@ PREFIX = "rpl_"
 @json_option
 def replay(
     contacts: bool,
+    endpoint: str | None,
+    delivered: bool,
     rate: int | None,
     look: bool,
     dry_run: bool,
@@ -67,10 +77,14 @@ def replay(
     if names or is_cancelled:
         _one(chosen["ids"], is_cancelled=is_cancelled, watch=watch, as_json=as_json)
         return
-    if not any(chosen.values()):
+    if not any(chosen.values()) and endpoint is None:
         raise click.UsageError("Say which events: ids, or --status, --type, --since, --until, --connection.")
     with working_house() as house:
-        planned = _plan(house.kit, contacts, chosen)
+        planned = (
+            _plan(house.kit, contacts, chosen)
+            if endpoint is None
+            else _plan_webhooks(house.kit, endpoint, chosen, delivered=delivered)
+        )
         foreseen = _foreseen(house.kit, planned) if look else []
         if not as_json:
             _tell(planned, foreseen)
@@ -87,7 +101,7 @@ def replay(
         _say(done)
 
 
-def _plan(kit: Kit, contacts: bool, chosen: dict[str, Any]) -> ReplayPlan | MembersPlan:
+def _plan(kit: Kit, contacts: bool, chosen: dict[str, Any]) -> Planned:
     if not contacts:
         return replaying.plan(kit, filter_of(**chosen))
     others = [name for name, value in chosen.items() if value and name not in {"connection", "codes"}]
@@ -96,13 +110,24 @@ def _plan(kit: Kit, contacts: bool, chosen: dict[str, Any]) -> ReplayPlan | Memb
     return replaying.plan_members(kit, chosen["connection"], None, chosen["codes"] or None)
 
 
-def _foreseen(kit: Kit, planned: ReplayPlan | MembersPlan) -> list[replaying.Foreseen]:
+def _plan_webhooks(kit: Kit, endpoint: str, chosen: dict[str, Any], *, delivered: bool) -> NoticesPlan:
+    if any(value for name, value in chosen.items() if name not in {"since", "until"}):
+        raise click.UsageError("--webhooks goes with --delivered, --since and --until.")
+    times = filter_of(**chosen)
+    state = NoticeState.DELIVERED if delivered else NoticeState.DEAD
+    wanted = NoticeFilter(endpoint, frozenset({state}), since=times.since, until=times.until)
+    return replaying.plan_notices(kit, wanted, None)
+
+
+def _foreseen(kit: Kit, planned: Planned) -> list[replaying.Foreseen]:
     return replaying.foresee(kit, planned.sample) if isinstance(planned, ReplayPlan) else []
 
 
-def _told(planned: ReplayPlan | MembersPlan, foreseen: list[replaying.Foreseen]) -> dict[str, Any]:
+def _told(planned: Planned, foreseen: list[replaying.Foreseen]) -> dict[str, Any]:
     if isinstance(planned, MembersPlan):
         return {"would_replay": planned.count, "by_code": dict(planned.by_code)}
+    if isinstance(planned, NoticesPlan):
+        return {"would_replay": planned.count, "by_type": dict(planned.by_kind)}
     return {
         "would_replay": planned.count,
         "by_status": dict(planned.by_status),
@@ -119,12 +144,18 @@ def _done(done: Progress | None) -> dict[str, Any]:
     return {"replayed": done.count if done else None, "replay": done.row.id if done else None}
 
 
-def _tell(planned: ReplayPlan | MembersPlan, foreseen: list[replaying.Foreseen]) -> None:
+def _tell(planned: Planned, foreseen: list[replaying.Foreseen]) -> None:
     if isinstance(planned, MembersPlan):
         codes = ", ".join(f"{count} {code}" for code, count in sorted(planned.by_code.items()))
         click.echo(f"{planned.count} contacts would be tried again" + (f" ({codes})." if codes else "."))
         if planned.is_resting:
             click.echo("Their connection waits for a person: they wait until it goes on.")
+        return
+    if isinstance(planned, NoticesPlan):
+        types = ", ".join(f"{count} {kind}" for kind, count in sorted(planned.by_kind.items()))
+        click.echo(f"{planned.count} webhooks would be sent again" + (f" ({types})." if types else "."))
+        if planned.is_disabled:
+            click.echo("Their endpoint is disabled: they wait until it is enabled.")
         return
     kinds = ", ".join(f"{count} {status}" for status, count in sorted(planned.by_status.items()))
     click.echo(f"{planned.count} events would be sent round again" + (f" ({kinds})." if kinds else "."))
@@ -176,8 +207,7 @@ def _watched(kit: Kit, found: Progress, as_json: bool) -> Progress:
 
 
 def _say(done: Progress) -> None:
-    noun = "contacts" if done.row.kind == "members" else "events"
-    click.echo(f"{done.count} {noun} are on their way again.")
+    click.echo(f"{done.count} {NOUNS[done.row.kind]}s are on their way again.")
     if not done.is_finished:
         left = done.row.total - done.row.done
         click.echo(f"Workers send the other {left}: bothways replay {done.row.id} --watch")

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from processor import namesakes
 from processor.broker import PUSH
-from processor.domain.connection import LEAVING, ConnectionState
 from processor.domain.contact import Contact, email_key
 from processor.domain.edit import LEFT, ContactPatch, Edit, contact_json, edit, what_json
 from processor.domain.ledger import ConsentEntry, Side, who_said
@@ -193,13 +192,10 @@ def _mark_due(
 ) -> list[str]:
     """Make the contacts due in every connection of the account that has an audience, also in those that
     wait for a person: what waits is sent when they go on."""
-    idle = LEAVING | {ConnectionState.SETUP, ConnectionState.PREVIEWING}
-    ids = [
-        row.id for row in connections.for_account(c, account_id) if row.audience_id and row.state not in idle
-    ]
+    ids = connections.at_work(c, account_id)
     if ids and contact_ids:
+        members.mark_due(c, ids, contact_ids, now)  # all in one order first: pushes lock them in it, too
         members.mark_due(c, ids, [i for i in contact_ids if i in urgent], now, urgent=True)
-        members.mark_due(c, ids, [i for i in contact_ids if i not in urgent], now)
     return ids
 
 

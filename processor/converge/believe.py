@@ -10,7 +10,7 @@ from datetime import datetime
 from processor.converge.sighting import Cause, Sighting
 from processor.converge.table import Table
 from processor.domain.contact import Consent, ConsentStatus, MemberStatus
-from processor.domain.edit import LEFT, carry_out
+from processor.domain.edit import LEFT
 from processor.domain.plan import ContactChange
 from processor.kit import Kit
 from processor.store import Connection
@@ -54,16 +54,20 @@ def _take_off(table: Table, news: BadNews) -> bool:
         return False  # a later look knows better
     contact_id = row.contact_id if row else table.claim_contact(news.address)
     contact = table.contact(contact_id)
-    if contact is None or contact.consent.status in LEFT:
+    if contact is None or (row is None and not table.is_only):
+        return False  # nobody has met them in this audience yet: the look decides
+    known, base = (row.word, row.base) if row else (None, None)
+    consent = table.towards(contact, known, base, row.status if row else None).consent
+    if consent.status in LEFT:
         return False
-    if contact.consent.has_evidence and contact.consent.at and contact.consent.at > news.at:
+    if consent.has_evidence and consent.at and consent.at > news.at:
         return False  # they came back after it: the look decides
     status = ConsentStatus.CLEANED if news.status is MemberStatus.CLEANED else ConsentStatus.UNSUBSCRIBED
     source = f"mailchimp:{news.status.value}" + (f" ({news.reason})" if news.reason else "")
-    edit = carry_out(contact, ContactChange(consent=Consent(status, news.at, source)), table.now)
+    change = ContactChange(consent=Consent(status, news.at, source))
     why = {"cause": "webhook", "connection": table.connection.id, "events": [f"evt_{news.event_id}"]}
-    table.tell(edit, why)
-    if row is not None and row.base is not None:
-        base = replace(row.base, status=news.status, consent_at=news.at)
-        table.rows.put(replace(row, base=base), place=place)
+    _, word = table.hear(contact, consent, known, change, why)
+    if row is not None:
+        base = replace(row.base, status=news.status, consent_at=news.at) if row.base else None
+        table.rows.put(replace(row, base=base, word=word), place=place)
     return True

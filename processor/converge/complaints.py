@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from processor.converge.believe import BadNews
-from processor.domain.contact import Contact, email_key
+from processor.domain.contact import Consent, Contact, email_key
 from processor.domain.edit import LEFT
 from processor.domain.ledger import FROM_THERE, ConsentEntry, Side, Who
 from processor.kit import Kit
-from processor.store import Connection, consents, contacts
+from processor.store import Connection, consents, contacts, members
 from processor.store.connections import ConnectionRow
 
 COMPLAINT = "abuse"
@@ -29,10 +29,14 @@ def note_complaints(kit: Kit, connection: ConnectionRow, news: Sequence[BadNews]
     def in_one_transaction(c: Connection) -> None:
         addresses = sorted({email_key(one.address) for one in news})
         found = contacts.find_by_email_keys(c, connection.account_id, addresses)
+        ids = [contact.id for same in found.values() for contact in same]
+        words = members.words_of(c, [connection.id], ids)
         for one in news:
             for contact in found.get(email_key(one.address), ()):
-                if contact.consent.status in LEFT and not _is_known(c, contact, one):
-                    consents.append(c, [_entry(kit, connection, contact, one)])
+                said = [contact.consent, *(word.heard for word in words.get(contact.id, ()))]
+                left = next((consent for consent in said if consent.status in LEFT), None)
+                if left is not None and not _is_known(c, contact, one):
+                    consents.append(c, [_entry(kit, connection, contact, left, one)])
 
     kit.store.write_retrying(in_one_transaction)
 
@@ -45,8 +49,10 @@ def _is_known(c: Connection, contact: Contact, news: BadNews) -> bool:
     )
 
 
-def _entry(kit: Kit, connection: ConnectionRow, contact: Contact, news: BadNews) -> ConsentEntry:
-    status = contact.consent.status.value
+def _entry(
+    kit: Kit, connection: ConnectionRow, contact: Contact, left: Consent, news: BadNews
+) -> ConsentEntry:
+    status = left.status.value
     return ConsentEntry(
         contact.account_id,
         contact.id,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from processor.converge.sighting import Outcome, Sighting, Verdict, digest
 from processor.converge.table import Table, own_id
 from processor.domain.catalogue import Retry, entry
+from processor.domain.choice import left_out
 from processor.domain.contact import Contact, Member, MemberStatus, email_key
-from processor.domain.edit import carry_out
-from processor.domain.ledger import FROM_THERE, is_further_evidence
+from processor.domain.ledger import FROM_THERE, Side, is_further_evidence
+from processor.domain.mapping import under_this_map
+from processor.domain.permission import Heard, changed, settle
 from processor.domain.plan import Exclusion, MemberState, Plan
 from processor.domain.reconcile import parted, reconcile
 from processor.domain.way import heard_of
@@ -37,18 +39,40 @@ def meet(table: Table, sighting: Sighting, claims: Mapping[int, str]) -> Outcome
     row, contact = _link(table, before, sighting.member)
     if contact is None and _is_waited_for(table, place, row, sighting.member):
         return Outcome(sighting, Verdict.AGREED, row)
-    base = heard_of(row.base, sighting.way or row.way, sighting.member, table.policy, table.now)
-    plan = reconcile(base, contact, sighting.member, table.policy)
-    written, what = _write_down(table, row, contact, plan, sighting.member)
+    ours, plan = _decide(table, row, contact, sighting)
+    plan, row, dropped = _with_permissions(table, plan, row, sighting.member)
+    written, what, row = _write_down(table, row, contact, ours, plan, sighting.member)
     if written is not None:
-        row = replace(row, contact_id=written.id)
+        towards = plan.down.consent or (ours.consent if ours else written.consent)
+        row = row if row.contact_id == written.id else replace(row, contact_id=written.id)
         table.dispute(written.id, plan.conflicts)
-        if "consent" not in what and sighting.way is None:
+        written = replace(written, consent=towards)
+        if plan.down.consent is None and sighting.way is None:
             _hear_why(table, before, sighting.member, written)
+        _hear_beside(table, before, sighting, written)
+        for heard in dropped:
+            table.hear_beside(written, heard, _cause(table), Side.HERE)
     row = _after(table, row, plan, sighting, written, claims)
     table.rows.put(row, place=place)
     is_news = bool(what) or not plan.up.is_empty or plan.relink or before.base != row.base
-    return Outcome(sighting, Verdict.CHANGED if is_news else Verdict.AGREED, row, plan, written)
+    verdict, was = Verdict.CHANGED if is_news else Verdict.AGREED, ours.consent if ours else None
+    return Outcome(sighting, verdict, row, plan, written, was)
+
+
+def _decide(
+    table: Table, row: MemberRow, contact: Contact | None, sighting: Sighting
+) -> tuple[Contact | None, Plan]:
+    """Return the contact as it stands towards this audience, and what follows for both sides."""
+    known = under_this_map(row.base, table.policy)
+    base = heard_of(known, sighting.way or row.way, sighting.member, table.policy, table.now)
+    status = sighting.member.status if sighting.member else None
+    ours = table.towards(contact, row.word, base, status) if contact else None
+    plan = reconcile(base, ours, sighting.member, table.policy)
+    if table.is_left_out(row.contact_id):
+        plan = left_out(plan, base)
+    if plan.base is not None:
+        plan = replace(plan, base=replace(plan.base, map_version=table.policy.map_version))
+    return ours, plan
 
 
 def _row_of(table: Table, sighting: Sighting) -> tuple[int | None, MemberRow | None]:
@@ -59,6 +83,9 @@ def _row_of(table: Table, sighting: Sighting) -> tuple[int | None, MemberRow | N
     if member is None:
         address = sighting.address or ""
         return table.rows.find(("address", email_key(address)), ("hash", address))
+    if not member.email.strip():
+        # Of those whom only SMS reaches, nothing but the contact id tells one from another.
+        return table.rows.find(("contact", member.contact_id))
     place, row = table.rows.find(
         ("contact", member.contact_id), ("hash", member.id), ("address", email_key(member.email))
     )
@@ -78,8 +105,9 @@ def _is_waited_for(table: Table, place: int | None, row: MemberRow, member: Memb
     expecting, waiting = table.rows.expected(email_key(member.email))
     if waiting is not None and waiting.id != row.id and waiting.claim is None:
         table.rows.put(replace(waiting, due_at=waiting.due_at or table.now), place=expecting)
-    seen = replace(_seen(row, member), state=MemberState.EXCLUDED, reason=Exclusion.DELETED_HERE.value)
-    table.rows.put(replace(seen, due_at=None, urgent=False), place=place)
+    seen = _seen(row, member, digest(member))
+    seen |= {"state": MemberState.EXCLUDED, "reason": Exclusion.DELETED_HERE.value}
+    table.rows.put(replace(row, **seen, due_at=None, urgent=False), place=place)
     return True
 
 
@@ -174,7 +202,12 @@ def _adopt(table: Table, row: MemberRow, sighting: Sighting) -> MemberRow:
         return row
     table.rows.drop(place)
     return replace(
-        row, base=other.base, seen_at=other.seen_at, seen_digest=other.seen_digest, theirs=other.theirs
+        row,
+        base=other.base,
+        seen_at=other.seen_at,
+        seen_digest=other.seen_digest,
+        theirs=other.theirs,
+        word=other.word,
     )
 
 
@@ -183,22 +216,26 @@ def _link(table: Table, row: MemberRow, member: Member | None) -> tuple[MemberRo
     contact_id = row.contact_id
     if contact_id is None and member is not None:
         contact_id = table.claim_contact(member.email)
-    return replace(row, contact_id=contact_id), table.contact(contact_id)
+    row = row if row.contact_id == contact_id else replace(row, contact_id=contact_id)
+    return row, table.contact(contact_id)
 
 
 def _write_down(
-    table: Table, row: MemberRow, contact: Contact | None, plan: Plan, member: Member | None
-) -> tuple[Contact | None, Mapping[str, Any]]:
+    table: Table,
+    row: MemberRow,
+    contact: Contact | None,
+    ours: Contact | None,
+    plan: Plan,
+    member: Member | None,
+) -> tuple[Contact | None, Mapping[str, Any], MemberRow]:
     if plan.down.is_empty:
-        return contact, {}
+        return contact, {}, row
     if contact is None:
         assert member is not None  # reconcile creates a contact from a member only
         contact = _fresh_contact(table, row, member)
-    edit = carry_out(contact, plan.down, table.now)
-    if not edit.what and not plan.down.create:
-        return contact, {}
-    table.tell(edit, _why(table, plan))
-    return edit.contact, edit.what
+    before = (ours or contact).consent
+    edit, heard = table.hear(contact, before, row.word, plan.down, _why(table, plan, member))
+    return edit.contact, edit.what, replace(row, word=heard)
 
 
 def _hear_why(table: Table, before: MemberRow, member: Member | None, contact: Contact) -> None:
@@ -210,6 +247,31 @@ def _hear_why(table: Table, before: MemberRow, member: Member | None, contact: C
         table.record(contact, contact.consent.status.value, source, _cause(table))
 
 
+def _with_permissions(
+    table: Table, plan: Plan, row: MemberRow, member: Member | None
+) -> tuple[Plan, MemberRow, Sequence[Heard]]:
+    """Add what was said of marketing permissions on the platform, forget what is done with, and return what
+    of it was dropped."""
+    if not row.asked:
+        return plan, row, ()
+    found = settle(row.asked, None if plan.relink else member, table.now)
+    send = found.send
+    if table.is_left_out(row.contact_id):  # what is given waits until they are taken back in
+        send = {name: is_given for name, is_given in send.items() if not is_given}
+    state = MemberState.WAITING if send and plan.state is MemberState.IN_SYNC else plan.state
+    plan = replace(plan, up=replace(plan.up, permissions=send), state=state)
+    return plan, replace(row, asked=found.left), found.dropped
+
+
+def _hear_beside(table: Table, before: MemberRow, sighting: Sighting, contact: Contact) -> None:
+    """Write down what has changed of marketing permissions and SMS; not what a push has just changed itself,
+    which is told by the push."""
+    sent = before.asked if sighting.way is not None else {}
+    for heard in changed(before.theirs, sighting.member):
+        if heard.name.removeprefix("permissions.") not in sent:
+            table.hear_beside(contact, heard, _cause(table))
+
+
 def _fresh_contact(table: Table, row: MemberRow, member: Member) -> Contact:
     """A contact for a member without one. A deleted one keeps its id and goes on counting versions."""
     contact_id = row.contact_id or own_id(member)
@@ -217,8 +279,10 @@ def _fresh_contact(table: Table, row: MemberRow, member: Member) -> Contact:
     return Contact(table.connection.account_id, contact_id, None, version=gone.version if gone else 0)
 
 
-def _why(table: Table, plan: Plan) -> dict[str, Any]:
+def _why(table: Table, plan: Plan, member: Member | None) -> dict[str, Any]:
     why = _cause(table)
+    if member is not None and member.last_changed is not None:
+        why["changed_at"] = member.last_changed.isoformat()  # Mailchimp's clock
     if plan.conflicts:
         why["conflicts"] = [
             {"field": f.field, "ours": f.ours, "theirs": f.theirs, "winner": f.winner} for f in plan.conflicts
@@ -242,30 +306,40 @@ def _after(
     claims: Mapping[int, str],
 ) -> MemberRow:
     """Return the row as it stands after the plan: what was seen, what is agreed, and what is due."""
-    is_news = sighting.member is not None and digest(sighting.member) != row.seen_digest
+    seen_digest = digest(sighting.member) if sighting.member is not None else None
+    is_news = seen_digest is not None and seen_digest != row.seen_digest
     due = not plan.up.is_empty or plan.relink
     refused = due and not is_news and _is_waiting_for_a_fix(row, contact)
     outlasted = row.reason in OUTAGES and sighting.member is not None
-    row = replace(_seen(row, sighting.member), base=plan.base)
-    if refused:
-        return row
-    row = replace(
-        row,
-        state=plan.state,
-        reason=plan.reason,
-        field=plan.problems[0].field if plan.problems else None,
-        detail=plan.problems[0].message if plan.problems else None,
-        instance=None,
-    )
+    values = {**_seen(row, sighting.member, seen_digest), "base": plan.base}
+    if not refused:
+        values |= _stands(plan) | _queued(table, row, plan, due=due, outlasted=outlasted, claims=claims)
+    return replace(row, **values)  # once: a copy of so many columns costs
+
+
+def _stands(plan: Plan) -> dict[str, Any]:
+    problem = plan.problems[0] if plan.problems else None
+    return {
+        "state": plan.state,
+        "reason": plan.reason,
+        "field": problem.field if problem else None,
+        "detail": problem.message if problem else None,
+        "instance": None,
+    }
+
+
+def _queued(
+    table: Table, row: MemberRow, plan: Plan, *, due: bool, outlasted: bool, claims: Mapping[int, str]
+) -> dict[str, Any]:
     if row.claim is not None:
         # A push holds it: either it is about to send this itself, or it shall look again afterwards.
         mine = claims.get(row.id) == row.claim
-        return replace(row, due_at=table.now if due and not mine else None)
+        return {"due_at": table.now if due and not mine else None}
     if not due:
-        return replace(row, due_at=None, urgent=False, attempts=0)
+        return {"due_at": None, "urgent": False, "attempts": 0}
     # Put off because Mailchimp did not answer; it just did.
     due_at = None if outlasted else row.due_at
-    return replace(row, due_at=due_at or table.now, urgent=plan.up.is_urgent)
+    return {"due_at": due_at or table.now, "urgent": plan.up.is_urgent}
 
 
 def _is_waiting_for_a_fix(row: MemberRow, contact: Contact | None) -> bool:
@@ -280,17 +354,16 @@ def _is_waiting_for_a_fix(row: MemberRow, contact: Contact | None) -> bool:
     )
 
 
-def _seen(row: MemberRow, member: Member | None) -> MemberRow:
+def _seen(row: MemberRow, member: Member | None, seen_digest: str | None) -> dict[str, Any]:
     if member is None:
         was_there = row.mailchimp_contact_id is not None or row.member_id is not None
-        return replace(row, status=MemberStatus.DELETED, theirs=None) if was_there else row
-    return replace(
-        row,
-        member_id=member.id,
-        mailchimp_contact_id=member.contact_id or row.mailchimp_contact_id,
-        email_key=email_key(member.email) or None,  # contacts of SMS have none
-        status=member.status,
-        seen_at=member.last_changed or row.seen_at,
-        seen_digest=digest(member),
-        theirs=member,
-    )
+        return {"status": MemberStatus.DELETED, "theirs": None} if was_there else {}
+    return {
+        "member_id": member.id if member.email.strip() else None,
+        "mailchimp_contact_id": member.contact_id or row.mailchimp_contact_id,
+        "email_key": email_key(member.email) or None,  # contacts of SMS have none
+        "status": member.status,
+        "seen_at": member.last_changed or row.seen_at,
+        "seen_digest": seen_digest,
+        "theirs": member,
+    }

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
-from processor.domain.contact import Contact, Member
+from processor.domain.contact import Consent, Contact, Member
 from processor.domain.plan import Plan
 from processor.domain.way import OnItsWay
 from processor.store.members import MemberRow
@@ -65,18 +65,21 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one sighting: the member's row as it is now, and what must still go up."""
+    """What came of one sighting: the member's row as it is now, and what must still go up. The contact's
+    consent is the one towards this audience (`domain/word`)."""
 
     sighting: Sighting
     verdict: Verdict
     row: MemberRow | None = None
     plan: Plan | None = None
     contact: Contact | None = None
+    was: Consent | None = None
+    """The contact's consent towards this audience before; None where there was no contact."""
 
 
 def digest(member: Member) -> str:
     """Return a hash of everything that a view says, its time aside."""
-    view = {
+    view: dict[str, object] = {
         "id": member.id,
         "email": member.email,
         "status": member.status.value,
@@ -85,4 +88,11 @@ def digest(member: Member) -> str:
         "tags": sorted(member.tags),
         "language": member.language,
     }
-    return hashlib.sha256(json.dumps(view, sort_keys=True, default=str).encode()).hexdigest()[:32]
+    if member.permissions:
+        view["permissions"] = {one: said.enabled for one, said in member.permissions.items()}
+    if member.sms_phone or member.sms_status:
+        view["sms"] = [member.sms_phone, member.sms_status]
+    return hashlib.sha256(_ENCODER.encode(view).encode()).hexdigest()[:32]
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)  # one for all: `json.dumps` would make it anew

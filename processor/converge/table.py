@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from processor.converge.sighting import Cause, Sighting
-from processor.domain.contact import Contact, Member, email_key
-from processor.domain.edit import Edit, contact_json, what_json
-from processor.domain.ledger import ConsentEntry, Side, who_said
-from processor.domain.plan import FieldConflict
+from processor.domain import word
+from processor.domain.contact import Base, Consent, ConsentStatus, Contact, Member, MemberStatus, email_key
+from processor.domain.edit import Edit, carry_out, consent_json, contact_json, what_json
+from processor.domain.ledger import FROM_THERE, ConsentEntry, Side, Who, who_said
+from processor.domain.permission import Heard
+from processor.domain.plan import ContactChange, FieldConflict
+from processor.domain.word import Word
 from processor.errors import Conflict
-from processor.store import Connection, changes, conflicts, consents, contacts, members, reviews
+from processor.store import (
+    Connection,
+    changes,
+    conflicts,
+    connections,
+    consents,
+    contacts,
+    left_out,
+    members,
+    reviews,
+)
 from processor.store.changes import Change, Origin
 from processor.store.conflicts import ConflictRow
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
+
+AUDIENCE_CONSENT = "audience_consent"
+"""In the feed: what one audience's record says of a person, who has others beside it."""
 
 
 class Rows:
@@ -93,10 +110,6 @@ class Rows:
         )
         return known or any(row.cause for row in self.new())
 
-    def met(self) -> list[int]:
-        """The ids of the rows that were met as the database holds them."""
-        return [row.id for row in self._written() if row == self._stored.get(row.id)]
-
     def _written(self) -> list[MemberRow]:
         rows = (self._by_place[place] for place in self._dirty)
         return sorted((row for row in rows if row.id), key=lambda row: row.id)
@@ -127,9 +140,13 @@ class Table:
         self._contacts: dict[str, Contact] = {}
         self._deleted: set[str] = set()
         self._candidates: dict[str, str] = {}
+        self._left_out: frozenset[str] = frozenset()
         self._living: frozenset[str] = frozenset()
         self._stored: set[str] = set()
         self._dirty: set[str] = set()
+        self._beside: list[str] = []
+        self._words: dict[str, list[Word]] = {}
+        self._spread: set[str] = set()
 
     def lay(self, c: Connection, sightings: Sequence[Sighting], *, hold: bool = True) -> None:
         """Find every row that the sightings may concern and lock them, contacts before members; without
@@ -146,6 +163,11 @@ class Table:
             self._stored.add(held.contact.id)
             if held.is_deleted:
                 self._deleted.add(held.contact.id)
+        # Behind the contacts, which whoever leaves somebody out holds too.
+        self._left_out = frozenset(left_out.of_contacts(c, self.connection.id, self._contacts))
+        beside = connections.at_work(c, self.connection.account_id)
+        self._beside = [other for other in beside if other != self.connection.id]
+        self._words = members.words_of(c, self._beside, wanted)  # under the contacts' locks
         for row in members.lock(c, known, hold=hold).values():
             if row.contact_id is not None and row.contact_id not in self._contacts:
                 raise Conflict("the member was linked with a contact meanwhile")  # read again
@@ -160,6 +182,10 @@ class Table:
         if contact_id is None or contact_id in self._deleted:
             return None
         return self._contacts.get(contact_id)
+
+    def is_left_out(self, contact_id: str | None) -> bool:
+        """Whether somebody chose to leave this contact out of this audience."""
+        return contact_id in self._left_out
 
     def tombstone(self, contact_id: str) -> Contact | None:
         """The deleted contact with this id."""
@@ -188,18 +214,68 @@ class Table:
         members.delete_many(c, self.rows.dropped())  # first: the row that takes over has its names
         members.insert_many(c, self.rows.new(), self.now)
         members.update_many(c, self.rows.changed(), self.now)
-        members.touch(c, self.rows.met(), self.now)
+        if self._beside and self._spread:
+            # What this audience told goes on to the account's others.
+            members.mark_due(c, self._beside, sorted(self._spread), self.now)
         if self.rows.cause_changed():
             reviews.mark(c, [self.connection.id], self.now)
         consents.append(c, self.ledger)
         conflicts.note(c, self.conflicts)
         changes.append(c, self.connection.account_id, self.feed)
 
+    @property
+    def is_only(self) -> bool:
+        """Whether the account keeps no other audience in step."""
+        return not self._beside
+
+    def towards(
+        self, contact: Contact, known: Word | None, base: Base | None, status: MemberStatus | None
+    ) -> Contact:
+        """Return the contact with its consent towards this audience (`domain/word`)."""
+        elsewhere = word.last_no([one.heard for one in self._words.get(contact.id, ())])
+        consent = word.towards(
+            contact.consent, known, base, status, is_only=self.is_only, elsewhere=elsewhere
+        )
+        return replace(contact, consent=consent)
+
+    def hear(
+        self,
+        contact: Contact,
+        before: Consent,
+        known: Word | None,
+        change: ContactChange,
+        why: dict[str, Any],
+    ) -> tuple[Edit, Word | None]:
+        """Write what follows from this audience here. Returns what became of the contact, and the audience's
+        word as it is to be remembered. `before` is the contact's consent towards the audience until now."""
+        heard = change.consent
+        if heard is None or change.create or word.may_replace(contact.consent, known, is_only=self.is_only):
+            edit = carry_out(contact, change, self.now)
+        else:
+            edit = carry_out(contact, replace(change, consent=None), self.now)
+            if heard != before:
+                edit = self._told_apart(edit, before, heard)
+        if edit.what or change.create:
+            self.tell(edit, why)
+        if heard is not None and heard != before:
+            self.record(replace(edit.contact, consent=heard), before.status.value, heard.source, why)
+        if heard is None or heard.status is ConsentStatus.NONE:
+            return edit, known
+        return edit, Word(heard, edit.contact.consent)
+
+    def _told_apart(self, edit: Edit, before: Consent, heard: Consent) -> Edit:
+        """Tell in the feed what is said of one audience, and is not the contact's own consent."""
+        where = {"connection": self.connection.id}
+        pair = ({**consent_json(before), **where}, {**consent_json(heard), **where})
+        bumped = 0 if edit.what else 1
+        contact = replace(edit.contact, version=edit.contact.version + bumped, updated_at=self.now)
+        return Edit(contact, {**edit.what, AUDIENCE_CONSENT: pair})
+
     def tell(self, edit: Edit, why: dict[str, Any]) -> None:
         """Keep a contact that was written, and put it into the feed."""
         self.put_contact(edit.contact)
-        if "consent" in edit.what:
-            self.record(edit.contact, edit.what["consent"][0]["status"], edit.contact.consent.source, why)
+        if edit.what.keys() - {"consent", AUDIENCE_CONSENT}:
+            self._spread.add(edit.contact.id)
         self.feed.append(
             Change(
                 contact_id=edit.contact.id,
@@ -228,6 +304,30 @@ class Table:
                 source=source,
                 address=contact.email,
                 cause=why,
+            )
+        )
+
+    def hear_beside(
+        self, contact: Contact, heard: Heard, why: dict[str, Any], side: Side = Side.THERE
+    ) -> None:
+        """Put what Mailchimp tells of a marketing permission, or of SMS, into the ledger of consents; on the
+        side HERE, that what the platform had said of it counts no more."""
+        cause = {**why, **({"text": heard.text} if heard.text else {})}
+        self.ledger.append(
+            ConsentEntry(
+                contact.account_id,
+                contact.id,
+                side,
+                heard.before,
+                heard.after,
+                Who.MAILCHIMP,
+                self.now,
+                connection_id=self.connection.id,
+                at=heard.at,
+                source=FROM_THERE + heard.name.partition(".")[0],
+                address=contact.email,
+                about=heard.name,
+                cause=cause,
             )
         )
 
@@ -278,15 +378,15 @@ def _contacts_at(
     """Return which of the addresses contacts have, and the contacts that no member was seen for: by address
     those without a row, and by the number of their rows those that are on their way up. The webhook of a
     member whom a push has just added may come before the answer to that push."""
-    by_address = contacts.find_by_email_keys(c, connection.account_id, addresses)
-    ids = [contact.id for found in by_address.values() for contact in found]
+    by_address = contacts.ids_at(c, connection.account_id, addresses)
+    ids = [contact_id for found in by_address.values() for contact_id in found]
     rows = members.rows_of_contacts(c, connection.id, ids)
     free: dict[str, str] = {}
     expecting: dict[str, tuple[int, str]] = {}
     for address, found in by_address.items():
-        for contact in found:
-            if contact.id not in rows:
-                free.setdefault(address, contact.id)
-            elif not rows[contact.id][1]:
-                expecting.setdefault(address, (rows[contact.id][0], contact.id))
+        for contact_id in found:
+            if contact_id not in rows:
+                free.setdefault(address, contact_id)
+            elif not rows[contact_id][1]:
+                expecting.setdefault(address, (rows[contact_id][0], contact_id))
     return frozenset(by_address), free, dict(expecting.values())

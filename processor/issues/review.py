@@ -58,7 +58,8 @@ def causes_of(c: Connection, connection: ConnectionRow, tried: int) -> list[Caus
     of_contacts = causes.of_contacts(c, connection.id, OUTAGES, tried)
     of_deliveries = causes.of_deliveries(c, connection.id, connection.last_full_sweep_at)
     its_own = [Cause(IssueKind.CONNECTION, connection.problem_code, "", 1)] if connection.problem_code else []
-    return [*its_own, *of_contacts, *of_deliveries]
+    of_fields = [Cause(IssueKind.FIELD, "field_gone", rule.field, 1) for rule in connection.policy.gone]
+    return [*its_own, *of_fields, *of_contacts, *of_deliveries]
 
 
 def _reconcile(

@@ -12,7 +12,15 @@ from typing import Any
 from processor.domain.mapping import AudienceField, AudienceInterest
 from processor.mailchimp.protocol import PAGE_LIMIT, Request, maps, number, text
 
-_AUDIENCE = ("id", "name", "double_optin", "marketing_permissions", "stats.member_count")
+_AUDIENCE = (
+    "id",
+    "name",
+    "double_optin",
+    "marketing_permissions",
+    "stats.member_count",
+    "subscribe_url_short",
+    "subscribe_url_long",
+)
 _ACCOUNT = (
     "account_id",
     "login_id",
@@ -39,13 +47,15 @@ class MailchimpAccount:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """An audience. `member_count` counts the subscribed ones, as Mailchimp does."""
+    """An audience. `member_count` counts the subscribed ones, as Mailchimp does; `signup_url` is where its
+    sign-up form is, "" where there is none."""
 
     id: str
     name: str
     member_count: int = 0
     double_opt_in: bool = False
     marketing_permissions: bool = False
+    signup_url: str = ""
 
 
 def read_account() -> Request:
@@ -70,7 +80,7 @@ def read_fields(list_id: str, offset: int) -> Request:
         [
             *(
                 f"merge_fields.{name}"
-                for name in ("tag", "name", "type", "required", "default_value", "options")
+                for name in ("merge_id", "tag", "name", "type", "required", "default_value", "options")
             ),
             "total_items",
         ]
@@ -117,6 +127,7 @@ def to_audience(body: Mapping[str, Any]) -> Audience:
         member_count=number(stats.get("member_count")) if isinstance(stats, Mapping) else 0,
         double_opt_in=body.get("double_optin") is True,
         marketing_permissions=body.get("marketing_permissions") is True,
+        signup_url=text(body.get("subscribe_url_short")) or text(body.get("subscribe_url_long")),
     )
 
 
@@ -137,6 +148,7 @@ def _field(item: Mapping[str, Any]) -> AudienceField:
         choices=tuple(c for c in choices if isinstance(c, str)) if isinstance(choices, list) else (),
         date_format=text(options.get("date_format")) or None,
         default_value=text(item.get("default_value")),
+        merge_id=number(item.get("merge_id")) or None,
     )
 
 

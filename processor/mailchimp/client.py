@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import IO, Any
@@ -109,17 +110,26 @@ class Mailchimp:
 
     def member(self, audience_id: str, member_id_or_email: str, *, unsure: bool = False) -> Member | None:
         """Return the member, archived ones too; None when the audience has never heard of it or it was
-        deleted for good. A 404 of the audience itself is Gone(code="audience_gone").
+        deleted for good. A 404 of the audience itself is Gone(code="audience_gone"). Its tags are all there:
+        for more than 50 they are asked for by a second call.
 
         With `unsure` it is None as well, which saves a call for each of many who are not there: ask for the
         audience once after the last of them, before any None is believed.
         """
         try:
-            return members.to_member(self._ask(members.read_one(audience_id, member_id_or_email)))
+            found = members.to_member(self._ask(members.read_one(audience_id, member_id_or_email)))
+            return found if found.tags_complete else self.with_all_tags(audience_id, found)
         except Gone:
             if not unsure:
                 self.audience(audience_id)
             return None
+
+    def with_all_tags(self, audience_id: str, member: Member) -> Member:
+        """Return the member with all its tags, of which other answers show 50. Safe to repeat. Raises Gone
+        where it is not there any more."""
+        page = partial(members.read_tags, audience_id, member.id)
+        tags = members.to_tags(self._all(self._ask, page, "tags"))
+        return replace(member, tags=tags, tags_complete=True, tags_count=len(tags))
 
     def member_by_unique_email_id(self, audience_id: str, unique_email_id: str) -> Member | None:
         """Return the member that a webhook's `data[id]` names; None when there is none.
@@ -191,6 +201,7 @@ class Mailchimp:
         merge_fields: Mapping[str, Any] | None = None,
         interests: Mapping[str, bool] | None = None,
         language: str | None = None,
+        permissions: Mapping[str, bool] | None = None,
     ) -> Member:
         """Change what is given and nothing else, and return the member as it then is. Safe to repeat, but
         for `email`: once moved, the old id is Gone. `status` is somebody's own act (promise 3)."""
@@ -202,6 +213,7 @@ class Mailchimp:
             merge_fields=merge_fields,
             interests=interests,
             language=language,
+            permissions=permissions,
         )
         return members.to_member(self._ask_member(audience_id, asked) or {})
 

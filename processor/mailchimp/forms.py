@@ -7,8 +7,9 @@ Own code instead of a query-string library: one key is sometimes a text and some
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from processor.errors import NotUnderstood
 from processor.mailchimp.scrub import scrub
@@ -30,31 +31,40 @@ def nest(body: bytes) -> dict[str, Any]:
     counts, and a map wins over a text. Raises NotUnderstood beyond the limits, and nothing else.
     """
     # Bytes that are not UTF-8 become U+FFFD: one broken name must not hide that somebody left.
-    try:
-        pairs = parse_qsl(
-            body.decode("utf-8", "replace"), keep_blank_values=True, errors="replace", max_num_fields=MAX_KEYS
-        )
-    except ValueError as error:
-        raise NotUnderstood(f"The form has more than {MAX_KEYS} fields.") from error
+    pairs = body.decode("utf-8", "replace").split("&")
+    if len(pairs) > MAX_KEYS:
+        raise NotUnderstood(f"The form has more than {MAX_KEYS} fields.")
     root: dict[str, Any] = {}
-    for key, value in pairs:
-        _place(root, _path(scrub(key)), scrub(value))
+    for pair in pairs:
+        if pair:
+            key, _, value = pair.partition("=")
+            path = _known_path(key) if len(key) <= MAX_KEY_LENGTH else _path(key)
+            _place(root, path, _plain(value))
     return {key: _with_lists(value) for key, value in root.items()}
 
 
-def _path(key: str) -> list[str]:
+def _plain(written: str) -> str:
+    return scrub(unquote_plus(written, errors="replace"))
+
+
+def _path(written: str) -> tuple[str, ...]:
+    key = _plain(written)
     if len(key) > MAX_KEY_LENGTH:
         raise NotUnderstood(f"A field name is longer than {MAX_KEY_LENGTH} characters.")
     match = _KEY.fullmatch(key)
     if match is None:
-        return [key]
-    path = [match[1], *match[2][1:-1].split("][")] if match[2] else [match[1]]
+        return (key,)
+    path = (match[1], *match[2][1:-1].split("][")) if match[2] else (match[1],)
     if len(path) > MAX_DEPTH:
         raise NotUnderstood(f"A field is nested deeper than {MAX_DEPTH} levels.")
     return path
 
 
-def _place(root: dict[str, Any], path: list[str], value: str) -> None:
+_known_path = lru_cache(maxsize=1024)(_path)
+"""The same few names come in every delivery. Only short ones are remembered."""
+
+
+def _place(root: dict[str, Any], path: tuple[str, ...], value: str) -> None:
     node = root
     for step in path[:-1]:
         inner = node.get(step)

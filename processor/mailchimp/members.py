@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from processor.domain.catalogue import recognise
-from processor.domain.contact import Member, MemberStatus, email_key, subscriber_hash
+from processor.domain.contact import Member, MemberStatus, Permission, email_key, subscriber_hash
 from processor.errors import Invalid, NotUnderstood
 from processor.mailchimp.protocol import PAGE_LIMIT, Request, maps, moment, number, text, written_moment
 
@@ -35,6 +35,10 @@ _WANTED = (
     "last_changed",
     "tags_count",
     "tags",
+    "marketing_permissions",
+    "sms_phone_number",
+    "sms_subscription_status",
+    "sms_subscription_last_updated",
 )
 _WANTED_IDS = ("id", "contact_id", "email_address", "status")
 _STATUSES = {status.value: status for status in MemberStatus if status is not MemberStatus.DELETED}
@@ -112,6 +116,13 @@ def read_one(list_id: str, member_id_or_email: str) -> Request:
     return Request("GET", _MEMBER, ids, {"fields": ",".join(_WANTED)})
 
 
+def read_tags(list_id: str, member_id: str, offset: int) -> Request:
+    """Ask for one page of a member's tags, all of which no other answer shows (facts.md 4.2)."""
+    ids = {"list_id": list_id, "member_id": member_id_of(member_id)}
+    params: dict[str, str | int] = {"fields": "tags.name,total_items", "count": PAGE_LIMIT, "offset": offset}
+    return Request("GET", _MEMBER + "/tags", ids, params)
+
+
 def find(list_id: str, unique_email_id: str, *, status: MemberStatus | None = None) -> Request:
     """Ask for the member with this `unique_email_id`."""
     params: dict[str, str | int] = {"unique_email_id": unique_email_id, "count": 1, "fields": _page(_WANTED)}
@@ -173,6 +184,7 @@ def change(
     merge_fields: Mapping[str, Any] | None = None,
     interests: Mapping[str, bool] | None = None,
     language: str | None = None,
+    permissions: Mapping[str, bool] | None = None,
 ) -> Request:
     """Change what is given of an existing member, and nothing else; merge fields not named keep their value.
 
@@ -189,6 +201,11 @@ def change(
         body["interests"] = dict(interests)
     if language is not None:
         body["language"] = language
+    if permissions:
+        body["marketing_permissions"] = [
+            {"marketing_permission_id": permission_id, "enabled": enabled}
+            for permission_id, enabled in sorted(permissions.items())
+        ]
     ids = {"list_id": list_id, "member_id": member_id_of(member_id)}
     return Request("PATCH", _MEMBER, ids, json=body)
 
@@ -223,7 +240,7 @@ def to_member(body: Mapping[str, Any]) -> Member:
     status = _STATUSES.get(text(body.get("status")))
     if status is None or not text(body.get("id")):
         raise NotUnderstood("Mailchimp's answer holds a member without an id, or in a status new to us.")
-    tags = frozenset(name for tag in maps(body.get("tags")) if (name := text(tag.get("name"))))
+    tags, count = to_tags(maps(body.get("tags"))), number(body.get("tags_count"))
     merge_fields, interests = body.get("merge_fields"), body.get("interests")
     return Member(
         id=text(body.get("id")),
@@ -238,8 +255,18 @@ def to_member(body: Mapping[str, Any]) -> Member:
         language=text(body.get("language")) or None,
         last_changed=moment(body.get("last_changed")),
         unsubscribe_reason=text(body.get("unsubscribe_reason")) or None,
-        tags_complete="tags" in body and number(body.get("tags_count")) <= len(tags),
+        permissions=_permissions(body.get("marketing_permissions")),
+        sms_phone=text(body.get("sms_phone_number")) or None,
+        sms_status=text(body.get("sms_subscription_status")) or None,
+        sms_changed_at=moment(body.get("sms_subscription_last_updated")),
+        tags_complete="tags" in body and count <= len(tags),
+        tags_count=count,
     )
+
+
+def to_tags(items: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the names of tags."""
+    return frozenset(name for tag in items if (name := text(tag.get("name"))))
 
 
 def to_members_page(body: Mapping[str, Any]) -> MembersPage:
@@ -327,6 +354,15 @@ def _new(member: NewMember) -> dict[str, Any]:
 
 def _interests(interests: Mapping[str, Any]) -> dict[str, bool]:
     return {key: value for key, value in interests.items() if isinstance(value, bool)}
+
+
+def _permissions(said: Any) -> dict[str, Permission]:
+    named = {text(one.get("marketing_permission_id")): one for one in maps(said)}
+    named.pop("", None)
+    return {
+        permission_id: Permission(text(one.get("text")), one.get("enabled") is True)
+        for permission_id, one in named.items()
+    }
 
 
 def _status(status: MemberStatus | None) -> dict[str, str | int]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
 from typing import IO, Any
@@ -75,7 +77,13 @@ def open_http(*, max_connections: int = 100) -> httpx.Client:
     """
     limits = httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
     jar = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-    return httpx.Client(limits=limits, cookies=jar, follow_redirects=False)
+    return httpx.Client(limits=limits, cookies=jar, follow_redirects=False, verify=_authorities())
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Reading all authorities in takes longer than most calls: once in a process is enough."""
+    return httpx.create_ssl_context()
 
 
 class Transport:

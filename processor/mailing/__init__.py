@@ -7,7 +7,18 @@ in its row.
 
 from __future__ import annotations
 
-from processor.mailing.address import address_of, set_address
-from processor.mailing.sending import mail, send_due, sent, test
+from processor.mailing.address import Readers, address_of, readers_of, set_address, set_readers
+from processor.mailing.sending import mail, send_due, send_test, sent, test_channels
 
-__all__ = ["address_of", "mail", "send_due", "sent", "set_address", "test"]
+__all__ = [
+    "Readers",
+    "address_of",
+    "mail",
+    "readers_of",
+    "send_due",
+    "send_test",
+    "sent",
+    "set_address",
+    "set_readers",
+    "test_channels",
+]

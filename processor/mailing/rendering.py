@@ -6,6 +6,7 @@ from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -31,7 +32,8 @@ _TEMPLATES = Environment(
 
 def message_of(kit: Kit, held: MailRow, link: str | None) -> EmailMessage:
     """Return the mail of a claimed row, the same at every attempt but for its link. `link` opens the
-    customer's portal; None for the operator's mail, which names commands instead."""
+    customer's portal; None for the operator's mail, which names the command instead, and the operator's page
+    where it is known under which address that is."""
     message = EmailMessage(_POLICY)
     message["From"] = kit.settings.mail_from
     message["To"] = held.address or ""
@@ -39,15 +41,24 @@ def message_of(kit: Kit, held: MailRow, link: str | None) -> EmailMessage:
     message["Message-ID"] = f"<{held.ref}@{urlsplit(kit.settings.public).hostname}>"
     message["Date"] = format_datetime(held.created_at)
     message["Auto-Submitted"] = "auto-generated"
-    values = {
+    values = _values(kit, held, link)
+    message.set_content(_TEMPLATES.get_template("mail.txt").render(values))
+    message.add_alternative(_TEMPLATES.get_template("mail.html").render(values), subtype="html")
+    return message
+
+
+def text_of(kit: Kit, held: MailRow, link: str | None) -> str:
+    """Return the same as plain text, for a channel."""
+    return _TEMPLATES.get_template("mail.txt").render(_values(kit, held, link)).strip()
+
+
+def _values(kit: Kit, held: MailRow, link: str | None) -> dict[str, Any]:
+    return {
         "subject": held.subject,
         "asking": [one for one in held.items if one["news"] != News.RESOLVED][:MOST_SHOWN],
         "solved": [one for one in held.items if one["news"] == News.RESOLVED][:MOST_SHOWN],
         "more": max(0, len(held.items) - MOST_SHOWN),
         "link": link,
         "is_test": not held.items,
-        "public": kit.settings.public,
+        "ops": f"{kit.settings.public_url.rstrip('/')}/ops" if kit.settings.public_url else None,
     }
-    message.set_content(_TEMPLATES.get_template("mail.txt").render(values))
-    message.add_alternative(_TEMPLATES.get_template("mail.html").render(values), subtype="html")
-    return message

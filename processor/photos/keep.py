@@ -36,6 +36,7 @@ from processor.store.photos import PhotoRow
 logger = logging.getLogger(__name__)
 
 PHOTO = "pho"
+LOST = "photo_lost"
 SHOWN_NAME = 60
 FETCHING = Ceilings(read_seconds=15, total_seconds=30, max_bytes=MOST_BYTES)
 """What fetching a photo from the platform's address may cost."""
@@ -188,7 +189,8 @@ def _renew(kit: Kit, c: Connection, known: PhotoRow, made: PhotoRow, *, push: bo
     columns: dict[str, Any] = {"name": made.name}
     if made.contact_id is not None:
         columns["contact_id"] = made.contact_id
-    is_new = known.digest != made.digest
+    # Content that was lost here is as good as new, even where it is the same.
+    is_new = known.digest != made.digest or known.reason == LOST
     if is_new:
         names = ("digest", "stored", "size_bytes", "media_type", "width", "height")
         columns |= {"version": known.version + 1, **{name: getattr(made, name) for name in names}}

@@ -13,10 +13,11 @@ from processor.domain.contact import Contact, Member, MemberStatus, email_key, s
 from processor.domain.mapping import AudienceField
 from processor.domain.plan import MemberState, Plan
 from processor.domain.reconcile import reconcile
+from processor.domain.word import last_no, towards
 from processor.kit import Kit
 from processor.preview.people import People, required
 from processor.preview.row import PreviewRow, Trouble
-from processor.store import Connection, contacts, members, runs
+from processor.store import Connection, connections, contacts, members, runs
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
 
@@ -64,6 +65,8 @@ class Sides:
         for outcome in outcomes:
             member, contact = outcome.sighting.member, before.get(_linked(outcome) or "")
             assert member is not None
+            if contact is not None and outcome.was is not None:
+                contact = replace(contact, consent=outcome.was)
             rows.append(self._people.of_member(outcome, contact))
             keys.append(f"m{member.contact_id or member.id}")
             met.append(f"a{subscriber_hash(member.email)}")
@@ -79,6 +82,7 @@ class Sides:
                 met = runs.seen(c, self._run_id, [f"c{contact.id}" for contact in page])
                 alone = [contact for contact in page if f"c{contact.id}" not in met]
                 rows = members.by_contact_ids(c, self._connection.id, [one.id for one in alone])
+                alone = self._towards(c, alone, rows)
                 keys = [key for one in alone for key in (_at(one), _adding(one))]
                 taken = runs.seen(c, self._run_id, keys)
             if page:
@@ -86,6 +90,25 @@ class Sides:
             if len(page) < PAGE:
                 return
             after = page[-1].id
+
+    def _towards(self, c: Connection, page: Sequence[Contact], rows: dict[str, MemberRow]) -> list[Contact]:
+        """Return the contacts with their consents towards this audience, as a sync heeds them."""
+        own = self._connection
+        beside = [one for one in connections.at_work(c, own.account_id) if one != own.id]
+        words = members.words_of(c, beside, [contact.id for contact in page])
+        told = []
+        for contact in page:
+            row = rows.get(contact.id)
+            consent = towards(
+                contact.consent,
+                row.word if row else None,
+                row.base if row else None,
+                None,
+                is_only=not beside,
+                elsewhere=last_no([word.heard for word in words.get(contact.id, ())]),
+            )
+            told.append(replace(contact, consent=consent))
+        return told
 
     def _alone(self, read: int, page: Sequence[Contact], rows: dict[str, MemberRow], taken: set[str]) -> Step:
         told, adding = [], []

@@ -174,7 +174,9 @@ class _Errand:
             else:
                 self.ways[row_id_of(o)] = on_its_way(o.plan.up, o.contact, self.kit.now())
                 policy = self.connection.policy
-                self.parcels[row_id_of(o)] = parcel(o.plan.up, o.sighting.member, o.contact, policy)
+                self.parcels[row_id_of(o)] = parcel(
+                    o.plan.up, o.sighting.member, o.contact, policy, o.row.asked if o.row else {}
+                )
                 (urgent if o.plan.up.is_urgent else news if o.plan.up.create else rest).append(o)
         self.left += self._read_back(change_each(mailchimp, self.connection, urgent, self.enough))
         self.added += self._read_back(add_all(mailchimp, self.connection, news, self.enough))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from processor.converge import Outcome
-from processor.domain.contact import email_key
+from processor.domain.contact import Member, email_key
 from processor.domain.mapping import MemberFields, write
 from processor.domain.policy import Policy
 from processor.errors import MailchimpError
@@ -39,13 +39,14 @@ def _add(mailchimp: Mailchimp, connection: ConnectionRow, outcomes: Sequence[Out
         added = mailchimp.add_members(audience, new)
     except MailchimpError as error:
         return [Sent(row_id_of(o), error=error) for o in outcomes]
-    there = {email_key(m.email): m for m in added.members}
+    by_address = {email_key(member.email): member for member in new}
+    there = {email_key(m.email): _whole(m, by_address) for m in added.members}
     said = {email_key(r.email): r for r in added.refused}
     # Those of whom single values were refused come in without these.
     partly = _without_their_refused_fields(new, there, said)
     with suppress(MailchimpError):
         again = mailchimp.add_members(audience, [member for member, _ in partly.values()])
-        there |= {email_key(m.email): m for m in again.members}
+        there |= {email_key(m.email): _whole(m, by_address) for m in again.members}
     sent, taken = [], set[str]()
     for outcome in outcomes:
         key = email_key((outcome.contact and outcome.contact.email) or "")
@@ -62,6 +63,15 @@ def _add(mailchimp: Mailchimp, connection: ConnectionRow, outcomes: Sequence[Out
             # Facts.md 4.7: an opted-out address may be passed over in silence.
             sent.append(Sent(row_id_of(outcome), error=MailchimpError("member_exists")))
     return sent
+
+
+def _whole(member: Member, sent: Mapping[str, NewMember]) -> Member:
+    """With the tags beyond the fifty that an answer shows, where it counts as many as were sent: they are
+    agreed on from now, and one that the marketer takes off is taken off here."""
+    new = sent.get(email_key(member.email))
+    if member.tags_complete or new is None or member.tags_count != len(new.tags):
+        return member
+    return replace(member, tags=new.tags, tags_complete=True) if member.tags <= new.tags else member
 
 
 def _error(refusal: Refused) -> MailchimpError:

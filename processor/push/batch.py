@@ -58,7 +58,7 @@ def may_go(outcome: Outcome) -> bool:
     up = outcome.plan.up if outcome.plan else None
     if up is None or outcome.sighting.member is None or outcome.row is None:
         return False
-    is_plain = not (up.create or up.status or up.archive or up.email)
+    is_plain = not (up.create or up.status or up.archive or up.email or up.permissions)
     # A field that was refused is found out by a call of its own, which sends the others.
     return is_plain and outcome.row.reason not in ABOUT_FIELDS
 

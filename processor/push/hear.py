@@ -17,6 +17,7 @@ from processor.mailchimp.client import Mailchimp
 from processor.meeting import meet_page
 from processor.store import connections
 from processor.store.connections import ConnectionRow
+from processor.tagged import with_all_tags
 
 CAUSE = Cause("push")
 FRESH = timedelta(seconds=5)
@@ -69,7 +70,8 @@ def _hear_pass(
     meet = partial(converge, kit, connection, cause=CAUSE, claims=claims, guard=guard)
     for count, page in enumerate(pages(mailchimp, audience, since, status), start=1):
         try:
-            meet_page(meet, mailchimp, audience, page, enough)
+            whole = with_all_tags(kit, mailchimp, connection, page, enough)
+            meet_page(meet, mailchimp, audience, whole, enough)
         except Stopped:
             _let_the_sweep_ask(kit, connection)
             return False

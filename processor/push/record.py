@@ -3,11 +3,12 @@ consents. One row for each contact that something was sent for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from processor.converge.meet import OUTAGES
-from processor.domain.ledger import ConsentEntry, Side, evidence_of
+from processor.domain.ledger import ConsentEntry, Side, Who, evidence_of
+from processor.domain.parcel import Parcel
 from processor.push.done import Done
 from processor.store import Connection, consents, pushes
 from processor.store.connections import ConnectionRow
@@ -26,8 +27,7 @@ def record(
     left out. In the transaction that lets go of them, so neither twice nor not at all."""
     sent = [(row.contact_id, done[row.id]) for row in rows if row.contact_id and _is_told(done[row.id])]
     pushes.append(c, [_push(connection, contact_id, one, now) for contact_id, one in sent])
-    entries = [_entry(connection, contact_id, one, now) for contact_id, one in sent]
-    consents.append(c, [entry for entry in entries if entry is not None])
+    consents.append(c, [line for to, one in sent for line in _entries(connection, to, one, now)])
 
 
 def _is_told(done: Done) -> bool:
@@ -54,15 +54,31 @@ def _push(connection: ConnectionRow, contact_id: str, done: Done, now: datetime)
     )
 
 
-def _entry(connection: ConnectionRow, contact_id: str, done: Done, now: datetime) -> ConsentEntry | None:
-    """The line of a status that Mailchimp took from us; a refused one changed nothing there."""
+def _entries(connection: ConnectionRow, contact_id: str, done: Done, now: datetime) -> Iterator[ConsentEntry]:
+    """The lines of a status and of permissions that Mailchimp took from us; what it refused changed nothing
+    there."""
     parcel = done.parcel
     assert parcel is not None
-    was_taken = done.error is None or done.in_part
-    if not was_taken or "status" not in parcel.what:
-        return None
-    status = parcel.what["status"]
-    who, at, source = evidence_of(parcel.consent, connection.policy)
+    if done.error is not None and not done.in_part:
+        return
+    if "status" in parcel.what:
+        told = evidence_of(parcel.consent, connection.policy)
+        yield _line(connection, contact_id, parcel, "status", told, now)
+    for permission_id, act in parcel.acts.items():
+        said = (Who.PLATFORM, act.at, act.source)
+        yield _line(connection, contact_id, parcel, f"permissions.{permission_id}", said, now)
+
+
+def _line(
+    connection: ConnectionRow,
+    contact_id: str,
+    parcel: Parcel,
+    name: str,
+    said: tuple[Who, datetime | None, str | None],
+    now: datetime,
+) -> ConsentEntry:
+    status = parcel.what[name]
+    who, at, source = said
     return ConsentEntry(
         connection.account_id,
         contact_id,
@@ -75,5 +91,6 @@ def _entry(connection: ConnectionRow, contact_id: str, done: Done, now: datetime
         at=at,
         source=source,
         address=parcel.address,
+        about=None if name == "status" else name,
         cause={"cause": "push", "connection": connection.id},
     )

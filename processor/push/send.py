@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from processor.converge import Outcome
 from processor.domain.connection import ConnectionState
 from processor.domain.contact import Member, MemberStatus
-from processor.domain.mapping import MemberFields, write
+from processor.domain.mapping import MemberFields, read, write
 from processor.domain.plan import MemberChange
 from processor.errors import Gone, MailchimpError
 from processor.mailchimp.client import Mailchimp
@@ -100,7 +100,7 @@ def _carry_out(
     assert plan is not None
     assert member is not None  # a change without `create` is of a member that was seen
     audience, up = connection.audience_id or "", plan.up
-    if up.status not in {None, MemberStatus.UNSUBSCRIBED}:
+    if up.status not in {None, MemberStatus.UNSUBSCRIBED} or any(up.permissions.values()):
         now = _now(mailchimp, audience, member)
         if now.status is not member.status or now.last_changed != member.last_changed:
             return now, None  # all is decided anew
@@ -113,13 +113,18 @@ def _carry_out(
         return mailchimp.member(audience, member.id), None
     if up.status is not None:
         # By itself, so that no field that is refused holds somebody's act back.
-        member = mailchimp.change_member(audience, member.id, status=up.status)
+        before, member = member, mailchimp.change_member(audience, member.id, status=up.status)
+        if read(before, connection.policy) != read(member, connection.policy):
+            return member, None  # somebody wrote in between: the fields are decided anew
+    if up.permissions:
+        member = mailchimp.change_member(audience, member.id, permissions=up.permissions)
     return _write(mailchimp, connection, member, up)
 
 
 def _now(mailchimp: Mailchimp, audience: str, member: Member) -> Member:
-    """Look once more before anybody is subscribed, asked, moved or archived: the look that the plan is made
-    of may be a batch old, and whoever left since stays out until all is decided anew."""
+    """Look once more before anybody is subscribed, asked, moved or archived, or a permission is given: the
+    look that the plan is made of may be a batch old, and whoever left since stays out until all is decided
+    anew."""
     now = mailchimp.member(audience, member.id)
     if now is None:
         raise Gone("gone")

@@ -147,7 +147,7 @@ def _let_go(
         return _refused(kit, policy, row, done.error, now, again=done.again)
     if done.unsettled:
         return _refused(kit, policy, row, MailchimpError("unsettled"), now)
-    if done.no_address:
+    if done.no_address and row.reason != Exclusion.BY_CHOICE:
         row = replace(row, state=MemberState.EXCLUDED, reason=Exclusion.NO_ADDRESS.value, field=None)
     return replace(row, due_at=None, urgent=False, attempts=0)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from processor.broker import PROCESS, PUSH, REPLAY
+from processor.broker import DELIVER, PROCESS, PUSH, REPLAY
 from processor.errors import Invalid, NotFound
 from processor.kit import Kit
 from processor.log import bind, say
 from processor.replay.plan import MembersPlan, ReplayPlan, filter_json, filter_of
 from processor.replay.progress import Progress
+from processor.replay.webhooks import NoticesPlan, next_notices, notices_json
 from processor.store import Connection, inbox, members, replays
 from processor.store.replays import ReplayKind, ReplayRow
 from processor.store.runs import RunState
@@ -26,9 +27,15 @@ MOST_PER_MINUTE = PIECE * 60 // STEP_SECONDS
 NEWEST = 50
 
 
+Planned = ReplayPlan | MembersPlan | NoticesPlan
+FULL_SECONDS = 30
+"""After this it is looked again whether an endpoint that is full has room."""
+_WAKES = {ReplayKind.EVENTS: PROCESS, ReplayKind.MEMBERS: PUSH, ReplayKind.NOTICES: DELIVER}
+
+
 def run(
     kit: Kit,
-    planned: ReplayPlan | MembersPlan,
+    planned: Planned,
     *,
     who: str,
     account_id: str | None = None,
@@ -52,7 +59,7 @@ def run(
             account_id=account_id,
             per_minute=rate,
             total=planned.count,
-            last_id=planned.last_id if isinstance(planned, ReplayPlan) else 0,
+            last_id=0 if isinstance(planned, MembersPlan) else planned.last_id,
             asked_by=who,
             now=kit.now(),
         )
@@ -61,9 +68,11 @@ def run(
     return progress(kit, row.id, account_id)
 
 
-def _wanted(planned: ReplayPlan | MembersPlan) -> dict[str, object]:
+def _wanted(planned: Planned) -> dict[str, object]:
     if isinstance(planned, ReplayPlan):
         return filter_json(planned.wanted)
+    if isinstance(planned, NoticesPlan):
+        return notices_json(planned.wanted)
     codes = {"codes": sorted(planned.codes)} if planned.codes else {}
     return {"connection_id": planned.connection_id, **codes}
 
@@ -90,9 +99,11 @@ def _send(kit: Kit, replay_id: str, *, first: int | None = None) -> int:
         if row is None or row.next_at is None or row.next_at > now:
             return 0
         size = first or piece_of(row.per_minute)
-        sent, connection_ids = _piece(c, row, size, now)
-        woken[PROCESS if row.kind is ReplayKind.EVENTS else PUSH] = connection_ids
-        next_at = next_time(row, len(sent), now) if len(sent) == size else None
+        sent, whom, is_last = _piece(c, row, size, now)
+        woken[_WAKES[row.kind]] = whom
+        next_at = None if is_last else next_time(row, len(sent), now)
+        if next_at is not None and not sent:
+            next_at = now + timedelta(seconds=FULL_SECONDS)
         row = replays.sent(
             c, row, len(sent), after_id=max(sent, default=row.after_id), next_at=next_at, now=now
         )
@@ -100,20 +111,24 @@ def _send(kit: Kit, replay_id: str, *, first: int | None = None) -> int:
         return len(sent)
 
     count = kit.store.write_retrying(in_one_transaction)
-    for actor, connection_ids in woken.items():
-        kit.bell.ring(actor, connection_ids)
+    for actor, whom in woken.items():
+        kit.bell.ring(actor, whom)
     for row in ended:
         say(logger, logging.INFO, "replay sent to its end", replay=row.id, count=row.done)
     return count
 
 
-def _piece(c: Connection, row: ReplayRow, size: int, now: datetime) -> tuple[list[int], list[str]]:
-    """Send one piece round; return the numbers of what was sent, and the connections to wake."""
+def _piece(c: Connection, row: ReplayRow, size: int, now: datetime) -> tuple[list[int], list[str], bool]:
+    """Send one piece round; return the numbers of what was sent, the connections or endpoints to wake, and
+    whether it was the last piece."""
+    if row.kind is ReplayKind.NOTICES:
+        ids, is_last = next_notices(c, row, size, now)
+        return ids, [str(row.wanted["endpoint_id"])] if ids else [], is_last
     if row.kind is ReplayKind.MEMBERS:
         connection_id, codes = str(row.wanted["connection_id"]), row.wanted.get("codes")
         # Onwards by number: one that fails again meanwhile must not be sent round for ever.
         ids = members.try_again(c, connection_id, now, limit=size, after_id=row.after_id, reasons=codes)
-        return ids, [connection_id] if ids else []
+        return ids, [connection_id] if ids else [], len(ids) < size
     sent = inbox.requeue(
         c,
         filter_of(row.wanted),
@@ -124,7 +139,8 @@ def _piece(c: Connection, row: ReplayRow, size: int, now: datetime) -> tuple[lis
         last_id=row.last_id,
         replay_id=row.id,
     )
-    return [event_id for event_id, _ in sent], sorted({connection_id for _, connection_id in sent})
+    woken = sorted({connection_id for _, connection_id in sent})
+    return [event_id for event_id, _ in sent], woken, len(sent) < size
 
 
 def piece_of(per_minute: int) -> int:

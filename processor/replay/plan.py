@@ -9,7 +9,7 @@ from typing import Any
 
 from processor.domain.event import REPLAYABLE, EventStatus
 from processor.domain.plan import MemberState
-from processor.errors import Invalid, NotFound
+from processor.errors import Invalid
 from processor.kit import Kit
 from processor.store import connections, inbox, members, replays
 from processor.store.due import RESTING
@@ -94,9 +94,7 @@ def plan_members(
     """Return which failing contacts of a connection would be tried again: all, or those that failed for one
     of these codes; nothing is changed. Raises NotFound, also for another account's; StoreDown."""
     with kit.store.read() as c:
-        row = connections.get(c, connection_id)
-        if row is None or account_id not in {None, row.account_id}:
-            raise NotFound(f"There is no connection “{connection_id}”.")
+        row = connections.owned(c, connection_id, account_id)
         found = members.reasons(c, connection_id)
         by_code = {
             reason: number

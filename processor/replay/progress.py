@@ -10,13 +10,18 @@ from processor.store.replays import ReplayKind, ReplayRow
 from processor.store.runs import RunState
 
 _BECAME = ((EventStatus.APPLIED, "carried out"), (EventStatus.SKIPPED, "skipped"), (EventStatus.DEAD, "dead"))
+NOUNS: Mapping[ReplayKind, str] = {
+    ReplayKind.EVENTS: "event",
+    ReplayKind.MEMBERS: "contact",
+    ReplayKind.NOTICES: "webhook",
+}
 _ENDED: Mapping[RunState, str] = {RunState.DONE: "All sent", RunState.CANCELLED: "Cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a replay is. `outcomes` says of the events that were sent what became of them, by their status
-    now; it is empty for contacts, which are counted where they stand."""
+    now; it is empty for contacts and webhooks, which are counted where they stand."""
 
     row: ReplayRow
     outcomes: Mapping[EventStatus, int]
@@ -40,8 +45,8 @@ class Progress:
     def line(self) -> str:
         """The same in words."""
         row = self.row
-        noun = "events" if row.kind is ReplayKind.EVENTS else "contacts"
-        said = f"{_ENDED.get(row.state, 'Sending')} · {row.done:,} of {max(row.total, row.done):,} {noun}"
+        said = f"{_ENDED.get(row.state, 'Sending')} · {row.done:,} of {max(row.total, row.done):,}"
+        said = f"{said} {NOUNS[row.kind]}s"
         became = [f"{self.outcomes[s]:,} {what}" for s, what in _BECAME if self.outcomes.get(s)]
         became += [f"{self.waiting:,} waiting"] if self.waiting else []
         return f"{said} · {', '.join(became)}" if became else said

@@ -19,6 +19,7 @@ from processor.report.connections import (
     receipts_of,
     row_of,
 )
+from processor.report.drift import DriftReport, drift
 from processor.report.events import EventPage, EventReport, event, events
 from processor.report.history import (
     ConsentPage,
@@ -42,6 +43,7 @@ __all__ = [
     "ConnectionReport",
     "ConnectionsPage",
     "ConsentPage",
+    "DriftReport",
     "EventPage",
     "EventReport",
     "Happening",
@@ -64,6 +66,7 @@ __all__ = [
     "connections_page",
     "consent_lines",
     "consents_csv",
+    "drift",
     "event",
     "events",
     "history",

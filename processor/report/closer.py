@@ -8,10 +8,10 @@ from datetime import datetime
 
 from processor.calls import failing
 from processor.kit import Kit
-from processor.report.connections import ConnectionReport, owned, report_of
+from processor.report.connections import ConnectionReport, report_of
 from processor.report.overview import why_still
 from processor.report.why import LOOKED_BACK
-from processor.store import batches, calls, hooks, liveness
+from processor.store import batches, calls, connections, hooks, liveness
 from processor.store.calls import CallRow
 from processor.store.hooks import HookState
 
@@ -46,7 +46,7 @@ def closer(kit: Kit, connection_id: str) -> Closer:
     """Return one connection at close range. Raises NotFound, StoreDown."""
     now = kit.now()
     with kit.store.read() as c:
-        row = owned(c, connection_id, None)
+        row = connections.owned(c, connection_id, None)
         found = report_of(c, row, now)
         counts = calls.since(c, now - LOOKED_BACK, connection_id)
         failed, made = failing(counts)

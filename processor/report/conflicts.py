@@ -10,7 +10,6 @@ from processor.domain.contact import Contact
 from processor.domain.dispute import DisputeState, state_now
 from processor.errors import Invalid
 from processor.kit import Kit
-from processor.report.connections import owned
 from processor.sayings import name_of, plain
 from processor.store import conflicts as stored
 from processor.store import connections, contacts
@@ -50,7 +49,7 @@ def conflicts(
             "Pass the `cursor` of the answer before, unchanged; leave it out to start over.", "after"
         )
     with kit.store.read() as c:
-        connection = owned(c, connection_id, account_id)
+        connection = connections.owned(c, connection_id, account_id)
         found = stored.of_connection(c, connection_id, limit + 1, before_id)
         page = found[:limit]
         known = contacts.get_many(c, connection.account_id, {row.contact_id for row in page})
@@ -61,7 +60,7 @@ def conflicts(
 def conflict(kit: Kit, connection_id: str, conflict_id: str, account_id: str | None) -> ConflictReport | None:
     """Return one conflict, None where there is none. Raises NotFound for the connection, StoreDown."""
     with kit.store.read() as c:
-        connection = owned(c, connection_id, account_id)
+        connection = connections.owned(c, connection_id, account_id)
         row = stored.get(c, stored.number_of(conflict_id) or 0)
         if row is None or row.connection_id != connection_id:
             return None

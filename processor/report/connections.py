@@ -7,15 +7,31 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from processor.converge.meet import OUTAGES
+from processor.domain import drift
 from processor.domain.catalogue import Words, words
 from processor.domain.connection import ConnectionState
 from processor.domain.event import UNSETTLED, EventStatus
+from processor.domain.field_changes import FieldNews, from_stored, unsynced
+from processor.domain.mapping import AudienceField
 from processor.domain.plan import MemberState
-from processor.errors import NotFound
 from processor.first_sync import Progress, progress_of
 from processor.kit import Kit
 from processor.report.standing import Standing, label_of, line_of, state_of
-from processor.store import Connection, connections, hooks, inbox, members, members_left, receipts, runs
+from processor.report.why import LOOKED_BACK, Facts, put_off, why
+from processor.store import (
+    Connection,
+    calls,
+    connections,
+    hooks,
+    inbox,
+    left_out,
+    liveness,
+    members,
+    members_left,
+    receipts,
+    runs,
+    sweeps,
+)
 from processor.store.connections import ConnectionRow
 from processor.store.inbox import EventFilter
 from processor.store.receipts import ReceiptRow
@@ -52,18 +68,26 @@ class ConnectionReport:
     """The catalogue's code of what puts off the change that has waited longest, where something does."""
     notice: Notice | None = None
     """What was last mended of our webhook."""
+    left_out: int = 0
+    """How many contacts are left out by somebody's choice."""
+    new_fields: Sequence[AudienceField] = ()
+    """Fields that are new in Mailchimp: neither mapped nor left out yet."""
+    field_news: Sequence[FieldNews] = ()
+    """What changed of the audience's fields, newest first."""
+    drift: str = ""
+    """What comparisons healed lately, in a sentence; "" where there is none yet to tell of."""
 
 
 def row_of(kit: Kit, connection_id: str, account_id: str | None) -> ConnectionRow:
     """Return the connection's row. Raises NotFound for one that is not there or is another account's."""
     with kit.store.read() as c:
-        return owned(c, connection_id, account_id)
+        return connections.owned(c, connection_id, account_id)
 
 
 def connection(kit: Kit, connection_id: str, account_id: str | None) -> ConnectionReport:
     """Return how one connection stands. Raises NotFound, also for another account's."""
     with kit.store.read() as c:
-        return report_of(c, owned(c, connection_id, account_id), kit.now())
+        return report_of(c, connections.owned(c, connection_id, account_id), kit.now())
 
 
 def connections_of(kit: Kit, account_id: str) -> list[ConnectionReport]:
@@ -97,14 +121,6 @@ def connections_page(kit: Kit, *, after: str | None, limit: int = 50) -> Connect
     return ConnectionsPage(found, rows[limit - 1].id if len(rows) > limit else None)
 
 
-def owned(c: Connection, connection_id: str, account_id: str | None) -> ConnectionRow:
-    """The same as `row_of`, in the caller's transaction."""
-    row = connections.get(c, connection_id)
-    if row is None or account_id not in {None, row.account_id}:
-        raise NotFound(f"There is no connection “{connection_id}”.")
-    return row
-
-
 def report_of(c: Connection, row: ConnectionRow, now: datetime) -> ConnectionReport:
     """Return how a connection stands, in the caller's transaction."""
     of_members = members.counts(c, row.id)
@@ -116,15 +132,18 @@ def report_of(c: Connection, row: ConnectionRow, now: datetime) -> ConnectionRep
     code = code or members_left.waits_for(c, row.id, now, OUTAGES)
     detail = row.problem_detail if row.problem_code == "brake" else None
     because = words(code, audience=row.audience_name, detail=detail) if code else None
+    known = from_stored(row.audience_fields)
     run = runs.unfinished(c, row.id, RunKind.SYNC)
     progress = progress_of(run, ConnectionState(row.state), now) if run else None
+    waiting = sum(of_events[status] for status in UNSETTLED) + of_members[MemberState.WAITING]
     standing = Standing(
-        waiting=sum(of_events[status] for status in UNSETTLED) + of_members[MemberState.WAITING],
+        waiting=waiting,
         oldest_waiting_at=min(since, default=None),
         failing=of_members[MemberState.FAILING],
         synced=of_members[MemberState.IN_SYNC],
         last_full_sweep_at=row.last_full_sweep_at,
-        because=because.title if because else None,
+        because=_held_up(c, row.id, since, waiting, code, now),
+        problem_code=row.problem_code,
         progress=progress.line if progress else None,
         asks=detail,
         has_audience=row.audience_id is not None and row.problem_code is None,
@@ -144,7 +163,44 @@ def report_of(c: Connection, row: ConnectionRow, now: datetime) -> ConnectionRep
         progress=progress,
         held_code=code,
         notice=_notice(c, row),
+        left_out=left_out.count(c, row.id),
+        new_fields=unsynced(row.policy, known),
+        field_news=known.told[::-1] if known else (),
+        drift=_drift(c, row, now),
     )
+
+
+def _held_up(
+    c: Connection,
+    connection_id: str,
+    since: Sequence[datetime],
+    waiting: int,
+    code: str | None,
+    now: datetime,
+) -> str | None:
+    """Return why what waits does so, as a sentence; None where nothing waits, or all of it is on its way."""
+    if not waiting:
+        return None
+    facts = Facts(
+        workers=len(liveness.alive(c, now)),
+        waiting=waiting,
+        waited=now - min(since) if since else None,
+        calls=calls.since(c, now - LOOKED_BACK, connection_id),
+        code=code,
+    )
+    return why(facts) or (put_off(code) if code else None)
+
+
+def counted(c: Connection, connection_id: str, now: datetime) -> dict[drift.Drift, int]:
+    """Return how many were healed as far as it is kept, by kind, in the caller's transaction."""
+    found = sweeps.counts(c, connection_id, now - sweeps.KEPT)
+    return {kind: found[kind] for kind in drift.Drift if found.get(kind)}
+
+
+def _drift(c: Connection, row: ConnectionRow, now: datetime) -> str:
+    if row.last_full_sweep_at is None:
+        return ""
+    return drift.sentence(counted(c, row.id, now), sweeps.KEPT.days)
 
 
 def _notice(c: Connection, row: ConnectionRow) -> Notice | None:

@@ -23,6 +23,7 @@ HEAD = (
     "Connection",
     "API key",
     "Cause",
+    "About",
 )
 WHO: Mapping[Who, str] = {
     Who.PLATFORM: "the platform",
@@ -64,7 +65,17 @@ def _cells(entry: ConsentEntry) -> tuple[str, ...]:
         entry.connection_id or "",
         entry.by or "",
         f"{entry.cause.get('cause', '')} {events}".strip(),
+        about(entry),
     )
+
+
+def about(entry: ConsentEntry) -> str:
+    """Return what a line is about, in words: "" for the status itself."""
+    if entry.about is None:
+        return ""
+    if entry.about == "sms":
+        return "SMS"
+    return f"marketing permission “{entry.cause.get('text') or entry.about.removeprefix('permissions.')}”"
 
 
 def _time(moment: datetime | None) -> str:

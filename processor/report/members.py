@@ -12,10 +12,10 @@ from processor.domain.contact import Contact
 from processor.domain.plan import MemberState
 from processor.errors import Invalid
 from processor.kit import Kit
-from processor.report.connections import owned
-from processor.store import contacts
+from processor.store import connections, contacts, left_out
 from processor.store import members as stored
 from processor.store.connections import ConnectionRow
+from processor.store.left_out import Choice
 from processor.store.members import MemberRow
 
 _LONGEST_NUMBER = 18
@@ -42,6 +42,10 @@ class MemberReport:
     next_try_at: datetime | None
     field: str | None = None
     """The platform's field that it is about."""
+    left_out: Choice | None = None
+    """Who chose to leave them out, and when; None for whoever is not left out by choice."""
+    status: str | None = None
+    """Mailchimp's word for how they stand there, when they were last seen."""
 
     @property
     def mailchimp_says(self) -> str | None:
@@ -77,20 +81,28 @@ def members(
     """
     after_id = _after(after)
     with kit.store.read() as c:
-        connection = owned(c, connection_id, account_id)
+        connection = connections.owned(c, connection_id, account_id)
         found = stored.find(
             c, connection_id, limit=limit + 1, states=states, reason=reason, field=field, after_id=after_id
         )
         page = found[:limit]
         ids = [row.contact_id for row in page if row.contact_id]
         known = contacts.get_many(c, connection.account_id, ids)
+        chosen = left_out.of_contacts(c, connection_id, ids)
     now = kit.now()
-    told = [member_report(connection, row, known.get(row.contact_id or ""), now) for row in page]
+    told = [
+        member_report(connection, row, known.get(row.contact_id or ""), now, chosen.get(row.contact_id or ""))
+        for row in page
+    ]
     return MembersPage(told, str(page[-1].id) if len(found) > limit else None)
 
 
 def member_report(
-    connection: ConnectionRow, row: MemberRow, contact: Contact | None, now: datetime
+    connection: ConnectionRow,
+    row: MemberRow,
+    contact: Contact | None,
+    now: datetime,
+    chosen: Choice | None = None,
 ) -> MemberReport:
     """Return how a member's row stands, in words."""
     return MemberReport(
@@ -105,6 +117,8 @@ def member_report(
         # Of one that a worker holds, the row says when the lease ends: it is being tried now.
         next_try_at=row.due_at if row.claim is None else now,
         field=row.field,
+        left_out=chosen,
+        status=row.status.value if row.status else None,
     )
 
 

@@ -7,25 +7,32 @@ from dataclasses import dataclass
 
 from processor.domain.catalogue import words
 from processor.domain.connection import LEAVING, LIVE, ConnectionState
-from processor.domain.contact import Contact, email_key
+from processor.domain.contact import Consent, Contact, Member, email_key
 from processor.domain.plan import MemberState
+from processor.domain.word import towards
 from processor.errors import Invalid, NotFound
 from processor.kit import Kit
 from processor.report.members import MemberReport, member_report
 from processor.report.standing import LABELS
-from processor.store import connections, contacts, members
+from processor.store import connections, contacts, left_out, members
 from processor.store.connections import ConnectionRow
+from processor.store.members import MemberRow
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a contact stands towards one connection's audience. `sentence` answers "why is this contact not in
-    step?"; `member` is None where they were not looked at yet."""
+    step?"; `member` is None where they were not looked at yet. `consent` is the one towards this audience."""
 
     connection: ConnectionRow
     state: MemberState
     sentence: str
+    consent: Consent
     member: MemberReport | None = None
+    theirs: Member | None = None
+    """The member as Mailchimp last showed them."""
+    asked: frozenset[str] = frozenset()
+    """Marketing permissions whose change is on its way to Mailchimp."""
 
 
 def standings(kit: Kit, account_id: str, contact_id: str) -> list[Standing]:
@@ -35,14 +42,40 @@ def standings(kit: Kit, account_id: str, contact_id: str) -> list[Standing]:
     with kit.store.read() as c:
         contact = contacts.get(c, account_id, contact_id)
         rows = [row for row in connections.for_account(c, account_id) if row.state not in LEAVING]
+        at_work = connections.at_work(c, account_id)
         found = {row.id: members.by_contact_ids(c, row.id, [contact_id]).get(contact_id) for row in rows}
+        chosen = {row.id: left_out.of_contacts(c, row.id, [contact_id]).get(contact_id) for row in rows}
     told: list[Standing] = []
     for row in rows:
         of_row = found[row.id]
-        member = member_report(row, of_row, contact, now) if of_row else None
+        member = member_report(row, of_row, contact, now, chosen[row.id]) if of_row else None
         state = member.state if member else MemberState.WAITING
-        told.append(Standing(row, state, _sentence(row, member), member))
+        consent = _consent(contact, of_row, is_only=at_work in ([], [row.id]))
+        told.append(
+            Standing(
+                row,
+                state,
+                _sentence(row, member),
+                consent,
+                member,
+                of_row.theirs if of_row else None,
+                _waiting(of_row),
+            )
+        )
     return told
+
+
+def _waiting(row: MemberRow | None) -> frozenset[str]:
+    """The marketing permissions whose change Mailchimp does not show yet."""
+    return frozenset(one for one, act in (row.asked if row else {}).items() if not act.is_guard)
+
+
+def _consent(contact: Contact | None, row: MemberRow | None, *, is_only: bool) -> Consent:
+    """The contact's consent towards one audience, as far as that audience has said anything."""
+    said = contact.consent if contact else Consent()
+    if row is None or row.word is None:
+        return said
+    return towards(said, row.word, row.base, row.status, is_only=is_only)
 
 
 def _sentence(connection: ConnectionRow, member: MemberReport | None) -> str:

@@ -11,6 +11,9 @@ from processor.domain.connection import ConnectionState
 STALLED_AFTER = timedelta(minutes=5)
 """What waits longer than this is not catching up any more: somebody wants to know why."""
 
+UNKNOWN = "We keep trying."
+"""What is said where nothing tells why."""
+
 LABELS: Mapping[ConnectionState, str] = {
     ConnectionState.SETUP: "Finish setup",
     ConnectionState.PREVIEWING: "Preparing a preview",
@@ -28,8 +31,9 @@ LABELS: Mapping[ConnectionState, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How much waits and how much fails. `because` is the title of what holds the oldest one back,
-    `progress` how far a first sync is, `asks` what the brake stopped at, as sentences."""
+    """How much waits and how much fails. `because` is a sentence that says what holds it up,
+    `progress` how far a first sync is, `asks` what the brake stopped at, as sentences; `problem_code` is the
+    catalogue's code of what stopped the connection."""
 
     waiting: int = 0
     oldest_waiting_at: datetime | None = None
@@ -40,6 +44,7 @@ class Standing:
     progress: str | None = None
     asks: str | None = None
     has_audience: bool = False
+    problem_code: str | None = None
 
 
 def state_of(stored: ConnectionState, standing: Standing, now: datetime) -> ConnectionState:
@@ -72,8 +77,7 @@ def line_of(state: ConnectionState, standing: Standing, now: datetime) -> str:
     if state is ConnectionState.IMPORTING:
         return standing.progress or f"{_number(standing.synced, 'contact')} so far. Nothing for you to do."
     if state is ConnectionState.STALLED or (state is ConnectionState.CATCHING_UP and standing.because):
-        because = f": {standing.because}" if standing.because else ""
-        return f"{waiting} waiting{_oldest(standing, now)}{because}. We keep trying."
+        return f"{waiting} waiting{_oldest(standing, now)}: {standing.because or UNKNOWN}"
     if state is ConnectionState.CATCHING_UP:
         return f"{waiting} waiting{_oldest(standing, now)}."
     checked = standing.last_full_sweep_at
@@ -87,10 +91,13 @@ def _set_up(standing: Standing) -> str:
 
 
 def _without_access(standing: Standing) -> str:
+    lost = "Mailchimp no longer accepts our access"
+    if standing.problem_code == "account_disabled":
+        lost = "Mailchimp has deactivated the account"
     if not standing.waiting:
-        return "Mailchimp no longer accepts our access. Whatever changes meanwhile is kept."
+        return f"{lost}. Whatever changes meanwhile is kept."
     kept = f"{_number(standing.waiting, 'change')} {'is' if standing.waiting == 1 else 'are'} kept"
-    return f"Mailchimp no longer accepts our access. {kept} and will be sent after you reconnect."
+    return f"{lost}. {kept} and will be sent after you reconnect."
 
 
 def _paused(standing: Standing) -> str:

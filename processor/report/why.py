@@ -29,6 +29,11 @@ class Facts:
     code: str | None = None
 
 
+def put_off(code: str) -> str:
+    """Return why something was put off, in a sentence."""
+    return f"{words(code).title}. We keep trying."
+
+
 def why(facts: Facts) -> str | None:
     """Return what holds the connection up, and None for one that moves or has nothing to do."""
     if facts.stopped is not None:
@@ -42,7 +47,7 @@ def why(facts: Facts) -> str | None:
         worst = max(OUTAGES, key=lambda code: facts.calls.get(code, 0))
         return f"{words(worst).title}: {bad:,} of the last {made:,} calls failed."
     if facts.code is not None:
-        return f"{words(facts.code).title}. We keep trying."
+        return put_off(facts.code)
     if facts.waiting >= BACKLOG:
         return f"Backlog: {facts.waiting:,} changes wait, and workers are at them."
     return "It waits for its turn."

@@ -9,6 +9,7 @@ from processor.setup.draft import draft
 from processor.setup.drafted import AudienceOffer, Draft, FieldDraft, Person, PlatformField
 from processor.setup.offers import offers
 from processor.setup.save import save
+from processor.setup.signup import signup_form
 
 __all__ = [
     "AudienceOffer",
@@ -21,4 +22,5 @@ __all__ = [
     "draft",
     "offers",
     "save",
+    "signup_form",
 ]

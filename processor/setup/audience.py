@@ -44,6 +44,7 @@ def read_map(mailchimp: Mailchimp, audience_id: str) -> AudienceMap:
             required=f.required,
             choices=f.choices,
             date_format=f.date_format,
+            merge_id=f.merge_id,
         )
         for f in fields
     }

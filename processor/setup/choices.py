@@ -5,8 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
+from processor.domain.field_changes import KnownFields, follow, key_of
 from processor.domain.mapping import default_rules
 from processor.domain.policy import ConsentStatement, FieldRule, Policy, Winner, WithoutConsent
 from processor.errors import Invalid
@@ -48,6 +50,8 @@ class Choices:
     brake_share: float | None = None
 
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
+"""For news of fields that nobody reads."""
 PLAIN = ("winner", "import_members", "archive_deleted", "unsubscribe_archived", "sync_tags", "brake_share")
 
 
@@ -63,7 +67,7 @@ def policy_of(
     return before.model_copy(
         update={
             **plain,
-            "fields": _rules(choices.fields, () if is_new else before.fields, audience, is_new=is_new),
+            **_map(choices.fields, before, audience, is_new=is_new),
             "without_consent": without,
             "statement": _statement(choices, without, before, by, now),
             "double_opt_in": audience.audience.double_opt_in,
@@ -71,20 +75,46 @@ def policy_of(
     )
 
 
-def _rules(
-    chosen: Sequence[FieldChoice] | None,
-    before: Sequence[FieldRule],
-    audience: AudienceMap,
-    *,
-    is_new: bool,
-) -> tuple[FieldRule, ...]:
-    """Return the rules, with everything about the audience's fields as Mailchimp has it now. Where nothing
-    is chosen, a rule whose field was removed in Mailchimp is dropped."""
+def _map(
+    chosen: Sequence[FieldChoice] | None, before: Policy, audience: AudienceMap, *, is_new: bool
+) -> dict[str, Any]:
+    """Return what of the policy is about fields, with everything about the audience's own as Mailchimp has it
+    now. Where nothing is chosen, the rules follow them; a map that is chosen leaves out the fields that are
+    not in it, and rules whose field was removed."""
+    if chosen is None and not is_new:
+        followed, _ = follow(before, KnownFields(), audience.fields, _NEVER)
+        return {"fields": _there(followed.fields, audience), "gone": followed.gone}
     if chosen is None:
-        if is_new:
-            return default_rules(audience.fields, audience.interests)
-        kept = (FieldChoice(rule.field, rule.target, rule.winner) for rule in before)
-        chosen = [choice for choice in kept if choice.target in audience.targets]
+        return {"fields": default_rules(audience.fields, audience.interests), "gone": (), "left": ()}
+    rules = _rules(chosen, audience)
+    mapped = {rule.target for rule in rules}
+    left = [key_of(item) for item in audience.fields if item.tag not in mapped]
+    left += [item.id for item in audience.interests if item.id not in mapped]
+    known = {} if is_new else {rule.field: rule for rule in (*before.fields, *before.gone)}
+    version = before.map_version + any(_is_other(rule, known.get(rule.field)) for rule in rules)
+    made = [
+        rule.model_copy(update={"made": version if _is_other(rule, was) else was.made if was else 0})
+        for rule in rules
+        for was in [known.get(rule.field)]
+    ]
+    return {"fields": tuple(made), "gone": (), "left": tuple(sorted(left)), "map_version": version}
+
+
+def _there(rules: Sequence[FieldRule], audience: AudienceMap) -> tuple[FieldRule, ...]:
+    """The rules without those of interests that were removed."""
+    return tuple(rule for rule in rules if rule.target in audience.targets)
+
+
+def _is_other(rule: FieldRule, was: FieldRule | None) -> bool:
+    """Whether the platform's field goes to another field than before: nothing is agreed of that one yet."""
+    if was is None:
+        return True
+    if None not in {rule.merge_id, was.merge_id}:
+        return rule.merge_id != was.merge_id
+    return (rule.kind, rule.target) != (was.kind, was.target)
+
+
+def _rules(chosen: Sequence[FieldChoice], audience: AudienceMap) -> tuple[FieldRule, ...]:
     _must_be_single([choice.field for choice in chosen], "The platform's field “{}” is named twice.")
     _must_be_single([choice.target for choice in chosen], "Two fields are to go into “{}”.")
     return tuple(_rule(choice, audience.targets, audience.audience.name) for choice in chosen)

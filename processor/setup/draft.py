@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from processor.domain.contact import Contact, Member
+from processor.domain.field_changes import KnownFields, follow, key_of
 from processor.domain.mapping import default_rules
 from processor.domain.plan import MemberState
-from processor.domain.policy import FieldKind, FieldRule
+from processor.domain.policy import FieldKind, FieldRule, Policy
 from processor.kit import Kit
 from processor.mailchimp.client import Mailchimp
 from processor.setup.audience import LANGUAGE, AudienceMap, read_map, ready
@@ -40,20 +41,24 @@ def draft(kit: Kit, connection_id: str, audience_id: str) -> Draft:
         linked = _linked(c, row, audience_id)
         taken = taken_by(c, row)
     person, member = _somebody(mailchimp, audience_id, linked, sample)
-    rules = row.policy.fields if row.audience_id == audience_id else ()
-    fields = _fields(audience, rules)
+    is_its_own = row.audience_id == audience_id
+    policy = row.policy if is_its_own else Policy()
+    if is_its_own:
+        policy, _ = follow(policy, KnownFields(), audience.fields, kit.now())
+    fields = _fields(audience, policy)
     return Draft(
         audience=offer(audience.audience, taken),
         fields=[_shown(field, audience, person, member) for field in fields],
         platform_fields=_in_use(sample),
         looked_at=len(sample),
         person=_person(person, member, audience),
-        gone=[rule for rule in rules if rule.target not in audience.targets],
-        policy=row.policy,
+        gone=[*policy.gone, *(rule for rule in policy.fields if rule.target not in audience.targets)],
+        policy=policy if is_its_own else row.policy,
     )
 
 
-def _fields(audience: AudienceMap, rules: Sequence[FieldRule]) -> list[FieldDraft]:
+def _fields(audience: AudienceMap, policy: Policy) -> list[FieldDraft]:
+    rules, left = policy.fields, _left(audience, policy)
     defaults = {rule.target: rule.field for rule in default_rules(audience.fields, audience.interests)}
     mapped = {rule.target: rule.field for rule in rules}
     names = {field.tag: field.name for field in audience.fields}
@@ -69,12 +74,18 @@ def _fields(audience: AudienceMap, rules: Sequence[FieldRule]) -> list[FieldDraf
             choices=rule.choices,
             default=defaults.get(target),
             mapped=mapped.get(target),
-            is_new=bool(rules) and target in defaults and target not in mapped,
+            is_new=bool(rules) and target in defaults and target not in mapped and target not in left,
         )
         for target, rule in audience.targets.items()
     ]
     order = {target: n for n, target in enumerate(defaults)}
     return sorted(found, key=lambda field: order.get(field.target, len(order)))
+
+
+def _left(audience: AudienceMap, policy: Policy) -> set[str]:
+    """The targets that somebody has seen and left out."""
+    keys = {item.tag: key_of(item) for item in audience.fields}
+    return {target for target in audience.targets if keys.get(target, target) in policy.left}
 
 
 def _in_use(sample: Sequence[Contact]) -> list[PlatformField]:

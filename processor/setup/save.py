@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from processor import hook
 from processor.broker import PUSH, SWEEP
 from processor.domain.connection import LEAVING, ConnectionState
+from processor.domain.field_changes import as_stored, follow, from_stored
 from processor.domain.plan import Exclusion
 from processor.domain.policy import Policy
 from processor.errors import Conflict, Invalid, NotFound
@@ -16,7 +18,7 @@ from processor.log import say
 from processor.setup.audience import AudienceMap, read_map, ready
 from processor.setup.choices import Choices, policy_of
 from processor.setup.offers import taken_by
-from processor.store import Connection, connections, members, runs
+from processor.store import Connection, connections, members, runs, sweep_pages
 from processor.store.connections import Columns, ConnectionRow
 
 logger = logging.getLogger(__name__)
@@ -105,6 +107,7 @@ def _write(c: Connection, kit: Kit, connection_id: str, audience: AudienceMap, p
     _may_take(before, chosen.id)
     _must_be_free(c, before, chosen.id)
     columns = Columns(audience_id=chosen.id, audience_name=chosen.name, policy=policy)
+    columns["audience_fields"] = _fields_read(before, audience, kit.now())
     if before.audience_id not in {None, chosen.id}:
         _part_from_the_old(c, connection_id)
         columns |= NOTHING_HEARD
@@ -121,13 +124,21 @@ def _write(c: Connection, kit: Kit, connection_id: str, audience: AudienceMap, p
     return False
 
 
+def _fields_read(before: ConnectionRow, audience: AudienceMap, now: datetime) -> dict[str, Any]:
+    """The audience's fields as they were just read. What changed of them since the last time is told."""
+    known = from_stored(before.audience_fields) if before.audience_id == audience.audience.id else None
+    return as_stored(follow(before.policy, known, audience.fields, now)[1])
+
+
 def _part_from_the_old(c: Connection, connection_id: str) -> None:
     """Forget what was known of another audience's members, and what was previewed or begun there."""
     members.forget_all(c, connection_id)
+    sweep_pages.forget(c, connection_id)
     runs.forget_all(c, connection_id)
 
 
 def _rules_changed(before: Policy, after: Policy) -> bool:
-    """Whether people must be compared anew: not for who said so, nor for where the brake is."""
-    aside = {"statement": None, "brake_share": 0.0}
+    """Whether people must be compared anew: not for who said so, nor for where the brake is, nor for what
+    somebody has seen and left out."""
+    aside = {"statement": None, "brake_share": 0.0, "left": ()}
     return before.model_copy(update=aside) != after.model_copy(update=aside)

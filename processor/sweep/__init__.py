@@ -72,7 +72,7 @@ def _go_round(kit: Kit, course: Course) -> Healed:
     read_both(course, mailchimp, expected)
     if course.cursor.full:
         if course.cursor.step is Step.GONE and course.cursor.after is None:
-            look_after_the_hook(kit, course.connection)
+            look_after_the_hook(kit, course)
         find_the_gone(kit, course, mailchimp)
         bring_in_the_new(kit, course)
     course.finish()

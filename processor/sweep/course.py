@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -9,16 +10,19 @@ from typing import Any
 
 from processor import brake, first_sync
 from processor.brake import Tally
-from processor.converge import Cause, Outcome, Sighting, converge
+from processor.converge import Cause, Outcome, Sighting, Verdict, converge
 from processor.domain.connection import LIVE, ConnectionState
+from processor.domain.drift import Drift, drift_of
 from processor.kit import Kit
-from processor.store import Connection, connections, contacts
+from processor.store import Connection, connections, contacts, sweep_pages, sweeps
 from processor.store.connections import Columns, ConnectionRow
 from processor.store.runs import RunRow
+from processor.store.sweeps import SweepRow
 from processor.sweep.cursor import Cursor, as_stored, fresh, from_json, kept, policy_digest
 from processor.turn import Turn
 
 CAUSE = Cause("sweep")
+MET = frozenset({Verdict.CHANGED, Verdict.AGREED})
 JITTER = 0.2
 """Sweeps of many connections must not fall into step."""
 SOON_MINUTES = 1.0
@@ -46,6 +50,8 @@ class Course:
         self._run = run
         self._page = Tally()
         self._numbers: dict[str, int] = {}
+        self._met: list[int] = []
+        self._healed: Counter[str] = Counter()
 
     @property
     def audience(self) -> str:
@@ -71,20 +77,43 @@ class Course:
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         found = brake.tally(outcomes)
         self._page += found
+        self._met += [o.row.id for o in outcomes if o.verdict in MET and o.row is not None and o.row.id]
+        self._healed.update(
+            kind.value for o in outcomes if o.plan and (kind := drift_of(o.plan, o.sighting.member))
+        )
         created = sum(o.plan is not None and o.plan.down.create for o in outcomes)
         for name, number in (("added_here", created), ("changed_here", found.changed)):
             self._numbers[name] = self._numbers.get(name, 0) + number
+
+    def follow(self, connection: ConnectionRow) -> None:
+        """Go on by the rules that the connection has now, which were changed by this sweep itself: what it is
+        about to read is read under them."""
+        if policy_digest(self.connection.policy) == self.cursor.policy:
+            self.cursor = replace(self.cursor, policy=policy_digest(connection.policy))
+        self.connection = connection
+
+    def goes_on_elsewhere(self) -> bool:
+        """Whether this sweep is not to make another call here: the process ends, or another worker has taken
+        it over. Holds the turn for another lease, for pages that take many calls."""
+        return self.kit.stopping.is_set() or not self._mine.renew()
+
+    def mended(self, kind: Drift) -> None:
+        """Count what was healed beside contacts."""
+        self._healed[kind.value] += 1
 
     def note(self, **changes: Any) -> None:
         """Write down how far it is after a page. Raises Interrupted where it must not go on, StoreDown."""
         now = self.kit.now()
         tally = self.cursor.tally + self._page
         changes |= {"tally_changed": tally.changed, "tally_left": tally.left}
+        changes |= {"healed": dict(Counter(self.cursor.healed) + self._healed)}
         cursor = replace(self.cursor, **changes, n=self.cursor.n + 1, touched=now)
 
         def in_one_transaction(c: Connection) -> ConnectionRow:
             row = self._still_mine(c)
             stored = as_stored(cursor)
+            if self._met and cursor.full:
+                sweep_pages.note(c, row.id, cursor.id, self._met)
             connections.update(c, row.id, now, sweep_cursor=stored, next_sweep_at=now)
             self._tell(c, cursor)
             return replace(row, sweep_cursor=stored)
@@ -96,7 +125,8 @@ class Course:
         if not self._mine.renew():
             raise Interrupted
         self.connection = self.kit.store.write_retrying(in_one_transaction)
-        self.cursor, self._page, self._numbers = cursor, Tally(), {}
+        self.cursor, self._page, self._numbers, self._met = cursor, Tally(), {}, []
+        self._healed = Counter()
 
     def finish(self) -> None:
         """Write down that it came to its end, and when the next one is due. Raises as `note` does."""
@@ -118,7 +148,12 @@ class Course:
             if row.full_sweep_wanted_at is not None and row.full_sweep_wanted_at <= cursor.started:
                 changes["full_sweep_wanted_at"] = None
         connections.update(c, row.id, now, **changes)
+        sweep_pages.forget(c, row.id)
         self._tell(c, cursor, to_the_end=cursor.full and not is_asked_again)
+        healed = dict(Counter(cursor.healed) + self._healed)
+        # A first sync, and a comparison under other rules, meet everybody anew: that heals nothing.
+        if healed and self._run is None and (cursor.had_full or not cursor.full):
+            sweeps.add(c, SweepRow(row.id, cursor.started, now, cursor.full, cursor.seen, healed))
 
     def _still_mine(self, c: Connection) -> ConnectionRow:
         row = connections.lock(c, self.connection.id)
@@ -161,6 +196,7 @@ def set_out(kit: Kit, connection_id: str, mine: Turn, *, full: bool) -> Course |
         stored = as_stored(cursor)
         if carried_on is None:
             row = replace(row, brake=brake.handed_on(row.brake, cursor.id, now))
+        sweep_pages.forget(c, connection_id, but=cursor.id)
         connections.update(c, connection_id, now, sweep_cursor=stored, brake=row.brake, next_sweep_at=now)
         run = None
         if row.state == ConnectionState.IMPORTING:

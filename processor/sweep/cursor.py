@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -40,7 +40,8 @@ class Cursor:
     before is refused. `behind` is where both passes begin, `since` and `offset` where the next page does;
     `after` is the last one that was dealt with in the two later steps. `had_full` and `policy` tell at the
     end whether another full comparison was asked for meanwhile. `of` is how many contacts there were here,
-    `total` how many members there are; the rest are counts of people.
+    `total` how many members there are; `healed` counts what was told by nothing before, by kind
+    (`domain.drift`); the rest are counts of people.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Cursor:
     tally_left: int = 0
     of: int = 0
     total: int = 0
+    healed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def tally(self) -> Tally:
@@ -108,7 +110,7 @@ def kept(connection: ConnectionRow, now: datetime, *, full: bool) -> Cursor | No
 
 def policy_digest(policy: Policy) -> str:
     """Return a hash of what was chosen at set-up; what the audience itself says is read anew anyway."""
-    chosen = policy.model_dump(mode="json", exclude={"double_opt_in", "brake_share", "brake_from"})
+    chosen = policy.model_dump(mode="json", exclude={"double_opt_in", "brake_share", "brake_from", "left"})
     return hashlib.sha256(as_json(chosen).encode()).hexdigest()[:16]
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from itertools import islice
 
-from processor import hook
+from processor import fields, hook
 from processor.broker import PUSH
 from processor.domain.catalogue import ENTRIES, Retry
+from processor.domain.drift import Drift
 from processor.errors import MailchimpError
 from processor.halt import is_halting
 from processor.kit import Kit
 from processor.log import say
 from processor.look import Question, look_up
 from processor.mailchimp.client import Mailchimp
-from processor.store import Connection, connections, members, members_left
+from processor.store import Connection, connections, members, members_left, sweep_pages
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
 from processor.sweep.course import Course
@@ -24,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_UPS = 50
 """Members looked up on their own before the turn is renewed: each may take as long as a call may."""
+COMPARED = 5000
+"""Members whose numbers are read at once, to be compared with those who were met."""
 PIECE = 5000
 """Contacts brought in by one transaction."""
 AGAIN = 1000
@@ -33,8 +38,8 @@ PASSING = frozenset(code for code, found in ENTRIES.items() if found.retry is Re
 
 
 def as_it_is_now(kit: Kit, course: Course, mailchimp: Mailchimp) -> int:
-    """Take over what the marketer may have changed of the audience: its name, and whether people who are
-    added must confirm first. Returns about how many members it has."""
+    """Take over what the marketer may have changed of the audience: its name, whether people who are added
+    must confirm first, and its fields. Returns about how many members it has."""
     audience = mailchimp.audience(course.audience)
 
     def in_one_transaction(c: Connection) -> ConnectionRow | None:
@@ -47,14 +52,16 @@ def as_it_is_now(kit: Kit, course: Course, mailchimp: Mailchimp) -> int:
         return connections.get(c, row.id)
 
     course.connection = kit.store.write_retrying(in_one_transaction) or course.connection
+    course.follow(fields.refresh(kit, course.connection, mailchimp, compare=False))
     return audience.member_count
 
 
-def look_after_the_hook(kit: Kit, connection: ConnectionRow) -> None:
+def look_after_the_hook(kit: Kit, course: Course) -> None:
     """See that our webhook stands, once and complete, and mend it. A sweep goes on without one: webhooks
     only make it quicker."""
     try:
-        hook.register(kit, connection)
+        if hook.register(kit, course.connection) is not None:
+            course.mended(Drift.WEBHOOK)
     except MailchimpError as error:
         if is_halting(error):
             raise
@@ -62,23 +69,47 @@ def look_after_the_hook(kit: Kit, connection: ConnectionRow) -> None:
 
 
 def find_the_gone(kit: Kit, course: Course, mailchimp: Mailchimp) -> None:
-    """Every member that the audience was just read for was seen since; who was not may be gone. Each is
-    looked up before that is believed, since members move while pages are read."""
-    while course.cursor.step is Step.GONE:
+    """Every member that the audience was just read for was met on a page, or written since; who was not may
+    be gone. Each is looked up before that is believed, since members move while pages are read."""
+    if course.cursor.step is not Step.GONE:
+        return
+    for missing in _pieces(_not_met(kit, course), LOOK_UPS):
         cursor = course.cursor
         with kit.store.read() as c:
-            rows = members.not_met_since(
-                c, course.connection.id, cursor.started, after_id=int(cursor.after or 0), limit=LOOK_UPS
-            )
-        if not rows:
-            course.note(step=Step.NEW, after=None)
-            return
+            rows = members.get_many(c, missing)
         looks = [look_up(mailchimp, course.audience, _question(row)) for row in rows]
         outcomes = course.meet(looks)
         gone = sum(o.sighting.member is None for o in outcomes)
         course.note(
-            after=str(rows[-1].id), gone=cursor.gone + gone, changed=cursor.changed + changed(outcomes)
+            after=str(missing[-1]), gone=cursor.gone + gone, changed=cursor.changed + changed(outcomes)
         )
+    course.note(step=Step.NEW, after=None)
+
+
+def _not_met(kit: Kit, course: Course) -> Iterator[int]:
+    """Yield the numbers of those who were met on no page, ascending: two streams in one order compared."""
+    connection_id, cursor = course.connection.id, course.cursor
+    with kit.store.read() as c:
+        met = sweep_pages.met(c, connection_id, cursor.id)
+    newest_met, after_id = next(met, None), int(cursor.after or 0)
+    while True:
+        with kit.store.read() as c:
+            known = members.unchanged_since(
+                c, connection_id, cursor.started, after_id=after_id, limit=COMPARED
+            )
+        for row_id in known:
+            while newest_met is not None and newest_met < row_id:
+                newest_met = next(met, None)
+            if newest_met != row_id:
+                yield row_id
+        if not known:
+            return
+        after_id = known[-1]
+
+
+def _pieces(numbers: Iterator[int], size: int) -> Iterator[list[int]]:
+    while piece := list(islice(numbers, size)):
+        yield piece
 
 
 def bring_in_the_new(kit: Kit, course: Course) -> None:

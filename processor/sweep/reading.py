@@ -10,6 +10,7 @@ from processor.meeting import meet_page
 from processor.paging import Read, read_ahead
 from processor.sweep.course import Course
 from processor.sweep.cursor import Step
+from processor.tagged import with_all_tags
 
 FOLLOWING = {Step.ARCHIVED: Step.MEMBERS, Step.MEMBERS: Step.GONE}
 
@@ -23,7 +24,10 @@ def read_both(course: Course, mailchimp: Mailchimp, expected: int) -> None:
 
 
 def _one_page(course: Course, mailchimp: Mailchimp, read: Read, expected: int) -> None:
-    cursor, page = course.cursor, read.page.members
+    cursor = course.cursor
+    page = with_all_tags(
+        course.kit, mailchimp, course.connection, read.page.members, course.goes_on_elsewhere
+    )
     total = cursor.total
     if (read.place.since, read.place.offset) == (cursor.behind, 0):  # the first page tells how many there are
         total = cursor.seen + read.page.total + (expected if cursor.step is Step.ARCHIVED else 0)

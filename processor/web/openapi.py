@@ -6,6 +6,7 @@ import http
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -44,11 +45,14 @@ Schemas = Mapping[Any, Mapping[str, Any]]
 
 
 def route(operations: Sequence[Operation]) -> Route:
-    """Return the route that serves the document; it needs no key."""
-    text = json.dumps(document(operations), indent=1)
+    """Return the route that serves the document, made when it is first asked for; it needs no key."""
 
-    async def serve(request: Request) -> Response:  # noqa: ARG001
-        return Response(text, media_type="application/json")
+    @cache
+    def text() -> str:
+        return json.dumps(document(operations), indent=1)
+
+    def serve(request: Request) -> Response:  # noqa: ARG001
+        return Response(text(), media_type="application/json")
 
     return Route(PATH, serve, name="openapi")
 

@@ -6,6 +6,7 @@ from processor import connect, report, setup, uninstall
 from processor.errors import Invalid
 from processor.web.api.operation import Call, Nothing, Operation, Reply
 from processor.web.models.connection import (
+    AnotherAsked,
     ConnectionAnswer,
     ConnectionsAnswer,
     ConnectLinkAnswer,
@@ -29,6 +30,13 @@ def list_all(call: Call[Nothing, None]) -> Reply:
     """Tell how all connections of an account stand."""
     found = report.connections_of(call.kit, call.path["account"])
     return Reply(ConnectionsAnswer(connections=[connection_answer(one) for one in found]))
+
+
+def add(call: Call[Nothing, AnotherAsked]) -> Reply:
+    """Begin another connection, with the access of one that is there."""
+    row = connect.another(call.kit, call.path["account"], call.body.beside)
+    found = report.connection(call.kit, row.id, call.caller.account_id)
+    return Reply(connection_answer(found), 201)
 
 
 def make_link(call: Call[Nothing, None]) -> Reply:
@@ -90,6 +98,19 @@ OPERATIONS = (
         "List an account's connections",
         handler=list_all,
         answers={200: ConnectionsAnswer},
+    ),
+    Operation(
+        "POST",
+        "/v1/accounts/{account}/connections",
+        "addConnection",
+        "Connect another audience of a Mailchimp account that is connected",
+        handler=add,
+        body=AnotherAsked,
+        answers={201: ConnectionAnswer},
+        refusals=(409,),
+        description="Takes over the access of a connection that is there, so that nobody need sign in again. "
+        "The new one waits for its audience. Safe to repeat: while one waits, it is answered. For an "
+        "audience of another Mailchimp account make a link.",
     ),
     Operation(
         "POST",

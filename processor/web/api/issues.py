@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processor import issues, report
+from processor import issues, leave_out, report
 from processor.web.api.operation import Call, Nothing, Operation, Reply
 from processor.web.models.issue import (
     IssueAnswer,
@@ -13,7 +13,7 @@ from processor.web.models.issue import (
     issue_answer,
     issues_answer,
 )
-from processor.web.models.member import MembersAnswer, RetriedAnswer, members_answer
+from processor.web.models.member import LeftOutAnswer, MembersAnswer, RetriedAnswer, members_answer
 
 ALL = "/v1/issues"
 ONE = f"{ALL}/{{issue}}"
@@ -82,6 +82,14 @@ def resolve(call: Call[Nothing, None]) -> Reply:
 def retry(call: Call[Nothing, None]) -> Reply:
     """Try whoever fails of it again."""
     return Reply(RetriedAnswer(retried=issues.retry(call.kit, call.path["issue"], call.caller.account_id)))
+
+
+def leave(call: Call[Nothing, None]) -> Reply:
+    """Leave out whoever fails of it."""
+    count = leave_out.leave_out_of_issue(
+        call.kit, call.path["issue"], call.caller.account_id, call.caller.name
+    )
+    return Reply(LeftOutAnswer(left_out=count))
 
 
 def _stands(call: Call[Nothing, None] | Call[Nothing, MuteAsked]) -> Reply:
@@ -168,5 +176,16 @@ OPERATIONS = (
         answers={200: RetriedAnswer},
         description="For when the cause was put right in Mailchimp. A problem of the connection itself goes "
         "on by its own call. Safe to repeat.",
+    ),
+    Operation(
+        "POST",
+        f"{ONE}/leave-out",
+        "leaveIssueOut",
+        "Leave out whoever fails of an issue",
+        handler=leave,
+        answers={200: LeftOutAnswer},
+        refusals=(409,),
+        description="Its contacts are left out by choice (`leaveMembersOut`), which solves it. Safe to "
+        "repeat.",
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processor import mailing
+from processor import mailing, report
 from processor.web.api.operation import Call, Nothing, Operation, Reply
 from processor.web.models.mail import (
     MailAddressAnswer,
@@ -10,11 +10,14 @@ from processor.web.models.mail import (
     MailAnswer,
     MailsAnswer,
     MailsAsked,
+    ReadersAnswer,
+    ReadersAsked,
     mail_answer,
     mails_answer,
 )
 
 ADDRESS = "/v1/accounts/{account}/notify-email"
+READERS = "/v1/connections/{connection}/notify-emails"
 
 
 def get(call: Call[Nothing, None]) -> Reply:
@@ -31,7 +34,7 @@ def change(call: Call[Nothing, MailAddressAsked]) -> Reply:
 
 def test(call: Call[Nothing, None]) -> Reply:
     """Send a test."""
-    return Reply(mail_answer(mailing.test(call.kit, call.path["account"])), 202)
+    return Reply(mail_answer(mailing.send_test(call.kit, call.path["account"])), 202)
 
 
 def find(call: Call[MailsAsked, None]) -> Reply:
@@ -42,6 +45,26 @@ def find(call: Call[MailsAsked, None]) -> Reply:
 def one(call: Call[Nothing, None]) -> Reply:
     """Tell what became of one mail."""
     return Reply(mail_answer(mailing.mail(call.kit, call.path["mail"], call.caller.account_id)))
+
+
+def readers(call: Call[Nothing, None]) -> Reply:
+    """Tell who is told of a connection."""
+    found = mailing.readers_of(call.kit, call.path["connection"], call.caller.account_id)
+    return Reply(ReadersAnswer(emails=list(found.own), told=list(found.told)))
+
+
+def change_readers(call: Call[Nothing, ReadersAsked]) -> Reply:
+    """Say who is told of a connection."""
+    connection_id, account_id = call.path["connection"], call.caller.account_id
+    mailing.set_readers(call.kit, connection_id, account_id, call.body.emails)
+    found = mailing.readers_of(call.kit, connection_id, account_id)
+    return Reply(ReadersAnswer(emails=list(found.own), told=list(found.told)))
+
+
+def test_readers(call: Call[Nothing, None]) -> Reply:
+    """Send a test to whoever is told of a connection."""
+    connection = report.row_of(call.kit, call.path["connection"], call.caller.account_id)
+    return Reply(mail_answer(mailing.send_test(call.kit, connection.account_id, connection.id)), 202)
 
 
 OPERATIONS = (
@@ -71,6 +94,35 @@ OPERATIONS = (
         "testNotifyEmail",
         "Send a customer a test mail",
         handler=test,
+        answers={202: MailAnswer},
+        refusals=(409,),
+        description="By the way of every mail; read the mail to see what came of it.",
+    ),
+    Operation(
+        "GET",
+        READERS,
+        "readNotifyEmails",
+        "Read who is told of a connection by mail",
+        handler=readers,
+        answers={200: ReadersAnswer},
+    ),
+    Operation(
+        "PUT",
+        READERS,
+        "changeNotifyEmails",
+        "Say who is told of a connection by mail",
+        handler=change_readers,
+        body=ReadersAsked,
+        answers={200: ReadersAnswer},
+        description="In place of the account's address; with an empty list that one is told again. Whoever "
+        "reads these mails gets into the account's portal.",
+    ),
+    Operation(
+        "POST",
+        f"{READERS}/test",
+        "testNotifyEmails",
+        "Send a test mail to whoever is told of a connection",
+        handler=test_readers,
         answers={202: MailAnswer},
         refusals=(409,),
         description="By the way of every mail; read the mail to see what came of it.",

@@ -1,9 +1,9 @@
-"""`/v1/replays`: sending events, and contacts that Mailchimp refused, round again."""
+"""`/v1/replays`: sending events, contacts that Mailchimp refused, and webhooks round again."""
 
 from __future__ import annotations
 
 from processor import replay, report
-from processor.replay import MembersPlan, ReplayPlan
+from processor.replay import Planned, ReplayPlan
 from processor.store.replays import ReplayKind
 from processor.web.api.operation import Call, Nothing, Operation, Reply
 from processor.web.models.replay import (
@@ -30,11 +30,13 @@ def send_again(call: Call[Nothing, ReplayAsked]) -> Reply:
     return Reply(replay_answer(plan, done, foreseen, dry_run=asked.dry_run))
 
 
-def _plan(call: Call[Nothing, ReplayAsked]) -> ReplayPlan | MembersPlan:
+def _plan(call: Call[Nothing, ReplayAsked]) -> Planned:
     asked, account_id = call.body, call.caller.account_id
     if asked.kind is ReplayKind.MEMBERS:
         codes = {asked.code} if asked.code else None
         return replay.plan_members(call.kit, asked.connection_of_members(), account_id, codes)
+    if asked.kind is ReplayKind.NOTICES:
+        return replay.plan_notices(call.kit, asked.notices(), account_id)
     if asked.connection is not None:
         report.row_of(call.kit, asked.connection, account_id)
     return replay.plan(call.kit, asked.filter(account_id))
@@ -60,7 +62,7 @@ OPERATIONS = (
         "POST",
         "/v1/replays",
         "replayEvents",
-        "Send events, or refused contacts, round again",
+        "Send events, refused contacts, or webhooks round again",
         handler=send_again,
         body=ReplayAsked,
         answers={200: ReplayAnswer},

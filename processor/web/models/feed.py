@@ -39,7 +39,10 @@ class ChangeAnswer(Answer):
     id: str = Field(description="The contact's id, or the photo's.")
     version: int
     origin: Origin
-    what: dict[str, Any] = Field(description="Each changed name with its value before and after.")
+    what: dict[str, Any] = Field(
+        description="Each changed name with its value before and after. `audience_consent` is what one "
+        "audience's record says of somebody who is in others too; the contact's own `consent` stays."
+    )
     why: dict[str, Any] = Field(description="What caused it: an event, a connection, a call.")
     contact: ContactAnswer | None = Field(description="The whole contact afterwards; null when deleted.")
     photo: PhotoAnswer | None = Field(description="The whole photo afterwards; null when deleted.")

@@ -8,15 +8,17 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from processor.domain.dispute import DisputeState
+from processor.domain.edit import consent_json
 from processor.domain.ledger import Side, Who
 from processor.domain.plan import MemberState
 from processor.report import ConflictReport, ConflictsPage, ConsentPage, Happening, HistoryPage, Standing
 from processor.store.changes import Origin
 from processor.store.consents import ConsentRow
 from processor.store.pushes import PushOutcome
-from processor.web.models.contact import ContactAnswer
+from processor.web.models.contact import ConsentAnswer, ContactAnswer
 from processor.web.models.event import WordsAnswer
 from processor.web.models.kinds import Answer, AskedInAddress, Moment, Word
+from processor.web.models.permission import PermissionAnswer, SmsAnswer, permissions_answer, sms_answer
 
 
 class ContactAskedFor(AskedInAddress):
@@ -77,6 +79,10 @@ class StandingAnswer(Answer):
     state: MemberState
     sentence: str = Field(description="Why the contact is, or is not, in step.")
     reason: str | None
+    status: str | None = Field(description="How Mailchimp last showed them there; null for nobody.")
+    consent: ConsentAnswer = Field(description="The contact's consent towards this audience.")
+    permissions: list[PermissionAnswer] = Field(description="The audience's marketing permissions (GDPR).")
+    sms: SmsAnswer | None = Field(description="Null where they are not in the audience.")
 
 
 class HistoryAnswer(Answer):
@@ -98,6 +104,9 @@ class ConsentLineAnswer(Answer):
     recorded_at: datetime
     source: str | None = Field(description="The evidence.")
     address: str | None = Field(description="The address that it was said about.")
+    about: str | None = Field(
+        description="`permissions.<id>` for a marketing permission, `sms`; null for the status itself."
+    )
     connection: str | None
     by: str | None = Field(description="The API key that brought it.")
     cause: dict[str, Any]
@@ -171,6 +180,10 @@ def standing_answer(one: Standing) -> StandingAnswer:
         state=one.state,
         sentence=one.sentence,
         reason=one.member.reason if one.member else None,
+        status=one.member.status if one.member else None,
+        consent=ConsentAnswer.model_validate(consent_json(one.consent)),
+        permissions=permissions_answer(one.theirs, one.asked),
+        sms=sms_answer(one.theirs),
     )
 
 
@@ -191,6 +204,7 @@ def consent_answer(row: ConsentRow) -> ConsentLineAnswer:
         recorded_at=entry.recorded_at,
         source=entry.source,
         address=entry.address,
+        about=entry.about,
         connection=entry.connection_id,
         by=entry.by,
         cause=dict(entry.cause),

@@ -45,7 +45,10 @@ class IssueAnswer(Answer):
     id: str
     account: str
     connection: str
-    kind: IssueKind = Field(description="Contacts, the connection itself, or deliveries of Mailchimp's.")
+    kind: IssueKind = Field(
+        description="Contacts, the connection itself, deliveries of Mailchimp's, or a "
+        "mapped field that it no longer has."
+    )
     code: str = Field(description="A code of the catalogue of failures.")
     field: str | None = Field(description="The platform's field that it is about, where it is about one.")
     state: IssueState

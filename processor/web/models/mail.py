@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 
+from processor.mailing.address import MOST_READERS
 from processor.store.mails import MailRow, MailState
 from processor.web.models.kinds import Address, Answer, Asked, AskedInAddress, Word
 
@@ -23,6 +25,21 @@ class MailAddressAnswer(Answer):
     email: str | None
 
 
+class ReadersAsked(Asked):
+    """Who is to be told of a connection."""
+
+    emails: Annotated[list[Address], Field(max_length=MOST_READERS)] = Field(
+        description="An empty list for whoever is told of the account."
+    )
+
+
+class ReadersAnswer(Answer):
+    """Who is told of a connection."""
+
+    emails: list[str] = Field(description="The connection's own readers.")
+    told: list[str] = Field(description="Who is told: these, or without any the account's address.")
+
+
 class MailsAsked(AskedInAddress):
     """Which page is wanted."""
 
@@ -34,6 +51,7 @@ class MailAnswer(Answer):
 
     id: str = Field(description="Its Message-ID before the @, the same at every attempt.")
     account: str | None = Field(description="Null for the operator's.")
+    channel: str | None = Field(description="The operator's channel; null for what goes by mail.")
     subject: str | None = Field(description="Null while news are still gathered.")
     issues: list[str]
     state: MailState
@@ -56,6 +74,7 @@ def mail_answer(row: MailRow) -> MailAnswer:
     return MailAnswer(
         id=row.ref,
         account=row.account_id,
+        channel=row.channel,
         subject=row.subject,
         issues=list(dict.fromkeys(one["issue"] for one in row.items)),
         state=row.state,

@@ -32,6 +32,19 @@ class RetryAsked(Asked):
     contacts: Annotated[list[Id], Field(min_length=1, max_length=MOST_CONTACTS)] | None = None
 
 
+class ChosenAsked(Asked):
+    """Which contacts are meant."""
+
+    contacts: Annotated[list[Id], Field(min_length=1, max_length=MOST_CONTACTS)]
+
+
+class LeftOutByChoice(Answer):
+    """Who left a contact out, and when."""
+
+    by: str
+    at: datetime
+
+
 class MemberAnswer(Answer):
     """How one contact stands towards the connection's audience."""
 
@@ -47,6 +60,7 @@ class MemberAnswer(Answer):
     next_try_at: datetime | None = Field(
         description="Null where only a change of the contact, or a retry, brings another try."
     )
+    left_out: LeftOutByChoice | None = Field(description="Null unless somebody chose to leave them out.")
 
 
 class MembersAnswer(Answer):
@@ -62,9 +76,21 @@ class RetriedAnswer(Answer):
     retried: int = Field(description="Contacts that were failing and are tried again now.")
 
 
+class LeftOutAnswer(Answer):
+    """What leaving contacts out did."""
+
+    left_out: int = Field(description="Contacts that were not left out before.")
+
+
+class TakenBackAnswer(Answer):
+    """What taking contacts back in did."""
+
+    taken_back: int = Field(description="Contacts that were left out by choice, and are kept in step again.")
+
+
 def member_answer(found: MemberReport) -> MemberAnswer:
     """Return the contact's standing as the API shows it."""
-    said = found.words
+    said, chosen = found.words, found.left_out
     return MemberAnswer(
         contact=found.contact_id,
         email=found.email,
@@ -76,6 +102,7 @@ def member_answer(found: MemberReport) -> MemberAnswer:
         instance=found.instance,
         attempts=found.attempts,
         next_try_at=found.next_try_at,
+        left_out=LeftOutByChoice(by=chosen.by, at=chosen.at) if chosen else None,
     )
 
 

@@ -1,17 +1,28 @@
-"""Sending events, and contacts that Mailchimp refused, round again."""
+"""Sending events, contacts that Mailchimp refused, and webhooks to the platform, round again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from processor.domain.event import EventStatus
+from processor.domain.outgoing import NoticeKind
 from processor.errors import Invalid, NotFound
-from processor.replay import MOST_PER_MINUTE, Foreseen, MembersPlan, Progress, ReplayPlan
+from processor.replay import (
+    MOST_PER_MINUTE,
+    Foreseen,
+    MembersPlan,
+    NoticesPlan,
+    Planned,
+    Progress,
+    ReplayPlan,
+)
 from processor.store.inbox import EventFilter, event_id
+from processor.store.notices_again import NoticeFilter
+from processor.store.notices_rows import NoticeState
 from processor.store.replays import ReplayKind, ReplayRow
 from processor.store.runs import RunState
 from processor.web.models.event import EventAnswer, event_answer
@@ -27,7 +38,8 @@ class ReplayAsked(Asked):
         ReplayKind.EVENTS,
         strict=False,
         description="`events`: deliveries of Mailchimp's. `members`: contacts that Mailchimp refused, of one "
-        "connection, by `code` or all.",
+        "connection, by `code` or all. `notices`: webhooks to one `endpoint`, the dead ones or those that "
+        "arrived (`state`), by `type`, `since` and `until`; they keep their `webhook-id`.",
     )
     ids: Annotated[list[Word], Field(min_length=1, max_length=MOST_IDS)] | None = None
     status: EventStatus | None = Field(None, strict=False)
@@ -36,6 +48,10 @@ class ReplayAsked(Asked):
     since: Moment | None = None
     until: Moment | None = None
     connection: Word | None = None
+    endpoint: Word | None = Field(None, description="The webhook endpoint, for `notices`.")
+    state: Literal["dead", "delivered"] | None = Field(
+        None, description="What became of the `notices`; the dead ones where nothing is said."
+    )
     per_minute: int | None = Field(
         None,
         ge=1,
@@ -70,6 +86,24 @@ class ReplayAsked(Asked):
                 raise Invalid("This chooses events; contacts are chosen by connection and code.", name)
         return self.connection
 
+    def notices(self) -> NoticeFilter:
+        """Return which webhooks are meant. Raises Invalid where no endpoint is named, for a type that there
+        is not, or for something that says nothing about webhooks."""
+        if self.endpoint is None:
+            raise Invalid("Name the endpoint whose webhooks are to be sent again.", "endpoint")
+        for name in ("ids", "status", "code", "connection"):
+            if getattr(self, name) is not None:
+                raise Invalid("This chooses events or contacts, not webhooks.", name)
+        if self.type is not None and self.type not in set(NoticeKind):
+            raise Invalid(f"There is no type “{self.type}”.", "type")
+        return NoticeFilter(
+            self.endpoint,
+            states=frozenset({NoticeState(self.state or "dead")}),
+            kinds=frozenset({NoticeKind(self.type)}) if self.type else None,
+            since=self.since,
+            until=self.until,
+        )
+
 
 class ForeseenAnswer(Answer):
     """What would come of one event now."""
@@ -87,13 +121,18 @@ class ReplayAnswer(Answer):
     count: int = Field(description="What can be sent round again.")
     by_status: dict[EventStatus, int]
     by_code: dict[str, int] = Field(description="Contacts by the code of their failure.")
+    by_state: dict[str, int] = Field(description="Webhooks by what became of them.")
+    by_type: dict[str, int] = Field(description="Webhooks by their type.")
     not_now: int = Field(description="Events that were asked for, and wait or are worked on already.")
     superseded: int | None = Field(
         description="Of these, events with a later one of the same member; null where they are too many to "
         "be counted."
     )
     gone: int = Field(description="Of these, events whose connection is gone: they will be skipped.")
-    resting: int = Field(description="Of these, those whose connection waits for a person: they wait too.")
+    resting: int = Field(
+        description="Of these, those whose connection waits for a person, or whose endpoint is disabled: "
+        "they wait too."
+    )
     sample: list[EventAnswer]
     foreseen: list[ForeseenAnswer] = Field(description="Of the sample, where `look` was asked for.")
     dry_run: bool
@@ -145,18 +184,22 @@ def _id(position: int, name: str) -> int:
 
 
 def replay_answer(
-    plan: ReplayPlan | MembersPlan, done: Progress | None, foreseen: Sequence[Foreseen], *, dry_run: bool
+    plan: Planned, done: Progress | None, foreseen: Sequence[Foreseen], *, dry_run: bool
 ) -> ReplayAnswer:
     """Return the plan, and what was sent where it was carried out."""
     events = plan if isinstance(plan, ReplayPlan) else None
     contacts = plan if isinstance(plan, MembersPlan) else None
-    resting = events.resting if events else plan.count if contacts and contacts.is_resting else 0
+    webhooks = plan if isinstance(plan, NoticesPlan) else None
+    is_resting = (contacts and contacts.is_resting) or (webhooks and webhooks.is_disabled)
+    resting = events.resting if events else plan.count if is_resting else 0
     return ReplayAnswer(
         id=done.row.id if done else None,
         kind=plan.kind,
         count=plan.count,
         by_status={EventStatus(status): n for status, n in events.by_status.items()} if events else {},
         by_code=dict(contacts.by_code) if contacts else {},
+        by_state={state.value: n for state, n in webhooks.by_state.items()} if webhooks else {},
+        by_type={kind.value: n for kind, n in webhooks.by_kind.items()} if webhooks else {},
         not_now=events.not_now if events else 0,
         superseded=events.superseded if events else 0,
         gone=events.gone if events else 0,

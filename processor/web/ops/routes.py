@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from processor.kit import Kit
-from processor.web.ops import connections, entrance, events, home, replays
+from processor.web.ops import connections, entrance, events, home, replays, webhooks
 from processor.web.ops.door import Door
 
 CONNECTION = "/connections/{connection}"
@@ -26,6 +26,7 @@ def routes(kit: Kit) -> list[Route]:
         door.to(f"{CONNECTION}/retry", post=connections.retry),
         door.to("/events", get=events.listed),
         door.to("/events/{event}", get=events.one),
+        door.to("/webhooks", get=webhooks.listed),
         door.to("/replays", get=replays.listed, post=replays.begin),
         door.to("/replays/new", get=replays.plan),
         door.to("/replays/{replay}", get=replays.watch),

@@ -37,6 +37,12 @@ def waiting(asked: Asked) -> Response:
     return go(asked, f"{home_of(fresh[0])}/setup") if fresh else Response(status_code=204)
 
 
+def another(asked: Asked) -> Response:
+    """Go on to the set-up of another audience of this connection's Mailchimp account."""
+    made = connect.another(asked.kit, asked.account_id, asked.connection_id)
+    return go(asked, f"{home_of(made.id)}/setup")
+
+
 def reconnect(asked: Asked) -> Response:
     """Send the browser to Mailchimp's sign-in for this connection, or, in a frame, into a tab first."""
     if asked.is_framed:

@@ -15,7 +15,7 @@ from processor.contacts import settling
 from processor.domain.dispute import DisputeState
 from processor.errors import NotFound
 from processor.report import Happening
-from processor.report.ledger import WHERE, WHO
+from processor.report.ledger import WHERE, WHO, about
 from processor.store.changes import Origin
 from processor.store.pushes import PushOutcome
 from processor.web.portal.asked import Asked
@@ -48,6 +48,7 @@ NAMES: Mapping[str, str] = {
     "email": "e-mail address",
     "tags": "tags",
     "consent": "consent",
+    "audience_consent": "consent towards one audience",
     "status": "status in Mailchimp",
     "id": "id on your platform",
     "deleted": "deleted",
@@ -94,6 +95,7 @@ def contact(asked: Asked) -> Response:
         consents=[row.entry for row in consents.lines],
         who=WHO,
         where=WHERE,
+        about=about,
         address=address_of,
     )
 
@@ -154,6 +156,8 @@ def _line(one: Happening) -> Line:
 
 
 def _name(name: str) -> str:
+    if name.startswith("permissions."):
+        return "marketing permission"
     return NAMES.get(name) or name.removeprefix("fields.").replace("_", " ")
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from starlette.responses import RedirectResponse, Response
 
 from processor import report, visit
-from processor.domain.connection import ConnectionState
+from processor.domain.connection import LEAVING, ConnectionState
 from processor.errors import Invalid
 from processor.report import ConnectionReport
 from processor.web.portal import cookie
@@ -28,7 +28,21 @@ def first(asked: Asked) -> Response:
     if len(here) == 1 and "all" not in asked.query:
         return _go(home_of(here[0].row.id))
     found = [(one, colour_of(one)) for one in here]
-    return shown(asked, "first", title="Your Mailchimp connections", found=found, receipts=receipts[::-1])
+    return shown(
+        asked,
+        "first",
+        title="Your Mailchimp connections",
+        found=found,
+        logins=_logins(here),
+        receipts=receipts[::-1],
+    )
+
+
+def _logins(here: list[ConnectionReport]) -> list[ConnectionReport]:
+    """Return a connection of each Mailchimp account that accepts our access: another audience of it needs no
+    sign-in."""
+    can_be_used = [one for one in here if one.row.state not in {ConnectionState.RECONNECT, *LEAVING}]
+    return list({one.row.mailchimp_account: one for one in reversed(can_be_used)}.values())[::-1]
 
 
 def connections(asked: Asked) -> list[ConnectionReport]:

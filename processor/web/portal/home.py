@@ -6,11 +6,11 @@ from starlette.responses import Response
 
 from processor import mailing, report
 from processor.domain.connection import LEAVING, LIVE, ConnectionState
-from processor.errors import Conflict
+from processor.domain.field_changes import sentence
 from processor.report import ConnectionReport
 from processor.web.portal.asked import Asked
 from processor.web.portal.issues import Act, cards
-from processor.web.portal.show import go, reload
+from processor.web.portal.show import reload
 from processor.web.portal.standing import colour_of, has_started
 from processor.web.portal.within import shown_of
 
@@ -36,19 +36,11 @@ def home(asked: Asked) -> Response:
         act=act_for(asked, found),
         is_braked=_is_braked(found),
         attention=attention,
-        told_at=mailing.address_of(asked.kit, asked.account_id),
+        readers=mailing.readers_of(asked.kit, asked.connection_id, asked.account_id),
+        field_sentence=sentence,
         is_live=found.row.state in LIVE,
         has_started=has_started(found),
     )
-
-
-def test_mail(asked: Asked) -> Response:
-    """Send a test by the way of every mail."""
-    try:
-        mailing.test(asked.kit, asked.account_id)
-    except Conflict:
-        return go(asked, asked.here, "unmailed")
-    return go(asked, asked.here, "mailed")
 
 
 def act_for(asked: Asked, found: ConnectionReport) -> Act | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from starlette.responses import Response
 
-from processor import issues, report
-from processor.domain.catalogue import Retry, entry
-from processor.domain.issue import LABELS, UNRESOLVED, Issue, IssueKind, IssueState, is_customers
+from processor import issues, leave_out, report
+from processor.domain.catalogue import Retry, Who, entry
+from processor.domain.issue import LABELS, OUTAGES, UNRESOLVED, Issue, IssueKind, IssueState, is_customers
 from processor.errors import NotFound
 from processor.report import IssueReport
 from processor.sayings import Said
@@ -23,6 +24,23 @@ PAGE = 50
 MUTED = timedelta(days=30)
 FIELD_MAP = frozenset({"field_required", "field_gone", "field_changed", "field_unmapped", "field_value"})
 """Causes for which the field map is worth a look."""
+TO_SET_UP = {
+    "field_required": "Edit the field map",
+    "field_gone": "Edit the field map",
+    "audience_gone": "Choose another audience",
+}
+"""Causes that are mended in Set-up, with what the button says."""
+AGAIN = "Try again"
+RECONNECT = "Reconnect Mailchimp"
+FORM = "Copy the sign-up form"
+TURNS: Mapping[Who, str] = {
+    Who.CUSTOMER: "Your turn",
+    Who.CONTACT: "Only the person can change this",
+    Who.MAILCHIMP: "Mailchimp's turn",
+    Who.OPERATOR: "The operator's turn",
+    Who.US: "We are working on it",
+}
+"""Who must act, as a card says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,16 @@ class Card:
         return None if self.issue.state is IssueState.OPEN else LABELS[self.issue.state]
 
     @property
+    def turn(self) -> str:
+        """Who must act, in words."""
+        return TURNS[entry(self.issue.code).who]
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether its button tries again."""
+        return self.act.words == AGAIN
+
+    @property
     def is_quiet(self) -> bool:
         """Whether somebody knows of it already."""
         return self.issue.state in {IssueState.ACKNOWLEDGED, IssueState.MUTED}
@@ -64,9 +92,16 @@ class Card:
         return self.issue.kind is IssueKind.CONTACTS
 
     @property
+    def may_be_left_out(self) -> bool:
+        """Whether its contacts may be left out by choice, beside the button of its card."""
+        return (
+            self.is_contacts and self.issue.code not in OUTAGES and not self.act.path.endswith("/leave-out")
+        )
+
+    @property
     def is_about_fields(self) -> bool:
-        """Whether the field map is worth a look."""
-        return self.issue.code in FIELD_MAP
+        """Whether the field map is worth a look, and the button does not lead there already."""
+        return self.issue.code in FIELD_MAP and self.issue.code not in TO_SET_UP
 
 
 def cards(asked: Asked) -> list[Card]:
@@ -90,15 +125,19 @@ def _card(asked: Asked, found: IssueReport) -> Card:
 
 def _act(asked: Asked, found: IssueReport, path: str) -> Act:
     code = entry(found.issue.code)
+    if code.button == RECONNECT:
+        return Act(RECONNECT, f"{asked.here}/reconnect", is_form=True)
+    if code.code in TO_SET_UP:
+        return Act(TO_SET_UP[code.code], f"{asked.here}/setup")
     if found.issue.kind is IssueKind.CONNECTION:
         return Act("Go to the overview", asked.here)
-    if code.code == "field_required":
-        return Act("Edit the field map", f"{asked.here}/setup")
+    if code.button == FORM:
+        return Act(FORM, f"{asked.here}/sign-up-form")
     if code.retry is Retry.NEVER:
-        return Act("Leave them out", f"{path}/acknowledge", is_form=True)
-    if code.button == "Retry":
-        return Act("Try again", f"{path}/retry", is_form=True)
-    return Act("See and correct them", path)
+        return Act("Leave them out", f"{path}/leave-out", is_form=True)
+    if code.button == AGAIN:
+        return Act(AGAIN, f"{path}/retry", is_form=True)
+    return Act("See the contacts", path)
 
 
 def one(asked: Asked) -> Response:
@@ -109,7 +148,9 @@ def one(asked: Asked) -> Response:
     )
     connection = report.connection(asked.kit, asked.connection_id, asked.account_id)
     card = _card(asked, found)
-    return shown_of(asked, connection, "issue", title=found.said.words.title, one=card, page=page)
+    return shown_of(
+        asked, connection, "issue", to_login=True, title=found.said.words.title, one=card, page=page
+    )
 
 
 def lead(asked: Asked) -> Response:
@@ -141,6 +182,12 @@ def retry(asked: Asked) -> Response:
     """Try whoever fails of it again."""
     count = issues.retry(asked.kit, _found(asked).issue.ref, asked.account_id)
     return go(asked, asked.here, "retried" if count else "nothing")
+
+
+def leave(asked: Asked) -> Response:
+    """Leave out whoever fails of it."""
+    count = leave_out.leave_out_of_issue(asked.kit, _found(asked).issue.ref, asked.account_id, VISITOR)
+    return go(asked, asked.here, "left_out" if count else "nothing")
 
 
 def _found(asked: Asked) -> IssueReport:

@@ -16,6 +16,8 @@ SAID: Mapping[str, str] = {
     "resumed": "Going on.",
     "cancelled": "The first sync was stopped. What it had done so far stays.",
     "retried": "Being tried again now.",
+    "left_out": "Left out. Nothing more is sent for them, except that they unsubscribed.",
+    "taken_back": "Taken back in. Both sides are being compared now.",
     "nothing": "Nobody was failing any more, so there was nothing to try again.",
     "saved": "Saved.",
     "photo_sent": "Being sent to Mailchimp.",
