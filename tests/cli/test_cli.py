@@ -20,7 +20,7 @@ from processor.domain.event import Delivery, EventStatus
 from processor.kit import utc_now
 from processor.store import accounts, connections, inbox
 from processor.store.inbox import EventFilter, Settled
-from processor.store.migrate import migrate
+from tests.ready import make_ready
 
 SECRET = "a secret key that is long enough for tests"
 
@@ -53,7 +53,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     env = {"DATA_DIR": str(tmp_path), "SECRET_KEY": SECRET, "DATABASE_URL": "", "REDIS_URL": ""}
     env["PUBLIC_URL"] = "http://127.0.0.1:1"  # where nobody answers
     house = bootstrap.build(config.Settings(data_dir=tmp_path, secret_key=SECRET))
-    migrate(house.kit.settings.database)
+    make_ready(house.kit.settings.database)
     with house.store.write() as c:
         accounts.ensure(c, "acme", utc_now())
         connections.create(

@@ -9,6 +9,7 @@ from processor.domain.edit import ContactPatch
 from processor.domain.event import Delivery, EventStatus, SkipReason
 from processor.domain.plan import MemberState
 from processor.kit import utc_now
+from processor.seals import token_bind
 from processor.store import connections, inbox, members
 from processor.store.inbox import Settled
 from tests.cli.test_cli import Desk, desk
@@ -50,7 +51,7 @@ def test_a_connection_leads_from_its_number_to_the_people(desk: Desk) -> None:
         "42       jo@example.com",
         "Mailchimp takes “jo@example.com” for a made-up address",
         "Mailchimp says: jo@example.com looks fake (number c70d656a)",
-        "-> Correct it and save",
+        "-> Correct it on your platform",
         "Nobody has recorded when and where they agreed, so they are not added to Mailchimp.",
     ):
         assert said in listed
@@ -108,3 +109,15 @@ def test_events_name_the_person_and_say_why_nothing_was_needed(desk: Desk) -> No
     assert "jo@maple-street.test" in listed
     assert "Nothing new: our own change coming back, or known already." in listed
     assert "nothing_new" not in listed
+
+
+def test_another_audience_is_added_by_a_command(desk: Desk) -> None:
+    """It prints the new connection and what to do with it; asked again, it is the same."""
+    sealed = desk.house.kit.sealer.seal("a token", token_bind("con_a"))
+    with desk.house.store.write() as c:
+        connections.update(c, "con_a", utc_now(), token_sealed=sealed)
+    made = desk.run("connections", "add", "con_a").output.splitlines()
+    assert made[0].startswith("con_")
+    assert made[0] != "con_a"
+    assert made[1] == f"Choose its audience: bothways connections audiences {made[0]}"
+    assert desk.said("connections", "add", "con_a")["id"] == made[0]

@@ -106,7 +106,7 @@ def test_what_comes_within_minutes_is_one_mail_that_says_what_to_do(
         assert "Mailchimp takes “c0@example.com” for a made-up address" in body
         assert "The same goes for 1 other contact." in body
         assert "birthday" in body
-        assert "Correct it and save; we try again at once." in body
+        assert "Correct it on your platform; we try again at once." in body
         assert "issue=iss_" in body
     assert mails(api)[0].state is MailState.SENT
     assert later(api) == 0
@@ -155,6 +155,10 @@ def test_what_only_the_operator_can_mend_is_told_to_the_operator(
     later(api)
     (mail,) = server.got
     assert mail["To"] == "ops@bothways.test"
+    where = f"{api.kit.settings.public_url}/ops/connections/{connection}"
+    for body in (text_of(mail), html_of(mail)):
+        assert (where in body) == bool(api.kit.settings.public_url)
+        assert "bothways issues show iss_" in body
     assert "bothways issues show iss_" in text_of(mail)
     assert "link=" not in text_of(mail) + html_of(mail)
 
@@ -166,7 +170,7 @@ def test_nobody_is_told_who_gave_no_address(api: Api, connection: str, server: M
     assert later(api) == 0
     assert mails(api) == []
     with pytest.raises(Conflict, match="no address"):
-        mailing.test(api.kit, ACME)
+        mailing.send_test(api.kit, ACME)
 
 
 def test_the_link_opens_the_card_for_some_days(api: Api, connection: str, server: MailServer) -> None:
@@ -189,6 +193,42 @@ def test_the_link_opens_the_card_for_some_days(api: Api, connection: str, server
         assert "c0@example.com" in page.text
     mailing.set_address(api.kit, ACME, "kim@maple-street.test")
     assert opens().status_code == 410
+
+
+def test_a_connection_s_own_readers_are_told_in_place_of_the_account_s(
+    api: Api, connection: str, server: MailServer
+) -> None:
+    """All of them in one mail; of another connection, and where it has none any more, the account's is."""
+    other = make_connection(api.house, audience_id="b", audience_name="Members", state="in_sync")
+    kept = mailing.set_readers(api.kit, connection, ACME, [" kim@maple-street.test", "lee@maple-street.test"])
+    assert kept == ("kim@maple-street.test", "lee@maple-street.test")
+    fails(api, connection)
+    fails(api, other, "c1")
+    assert later(api) == 2
+    assert sorted(mail["To"] for mail in server.got) == [JO, ", ".join(kept)]
+    server.to_recipients = [b"250 fine", b"550 no such reader"]
+    mailing.send_test(api.kit, ACME, connection)
+    assert later(api) == 1
+    assert mails(api)[0].state is MailState.SENT
+    assert "no such reader" in (mails(api)[0].reason or "")
+    fails(api, connection, "c2", "refused")
+    mailing.set_readers(api.kit, connection, ACME, [])  # while a mail is gathered for them
+    assert later(api) == 1
+    assert server.got[-1]["To"] == JO
+
+
+def test_readers_are_the_connection_s_account_s_to_choose(api: Api, connection: str) -> None:
+    """Over the API; nobody else's, and addresses only."""
+    path = f"/v1/connections/{connection}/notify-emails"
+    assert api.call("GET", path).json() == {"emails": [], "told": [JO]}
+    kim = {"emails": ["kim@maple-street.test"]}
+    assert api.call("PUT", path, json=kim).json()["told"] == kim["emails"]
+    assert api.call("PUT", path, json={"emails": ["kim"]}).status_code == 422
+    assert api.call("PUT", path, json=kim, key=api.birch_key).status_code == 404
+    assert api.call("POST", f"{path}/test", key=api.birch_key).status_code == 404
+    sent = api.call("POST", f"{path}/test")
+    assert (sent.status_code, sent.json()["account"]) == (202, ACME)
+    assert api.call("GET", path).json()["emails"] == kim["emails"]
 
 
 def test_while_the_server_is_away_nothing_is_lost_and_nothing_comes_twice(

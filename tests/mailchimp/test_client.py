@@ -52,7 +52,9 @@ def test_all_audiences_are_found(stage: Stage, mailchimp: Mailchimp) -> None:
 def test_fields_and_interests_of_an_audience(stage: Stage, mailchimp: Mailchimp) -> None:
     """Merge fields with type and choices; interests of all groups."""
     fields = mailchimp.audience_fields(stage.audience_id)
-    assert AudienceField("SIZE", "Size", "dropdown", False, ("S", "M")) in fields
+    (size,) = (field for field in fields if field.tag == "SIZE")
+    assert size == AudienceField("SIZE", "Size", "dropdown", False, ("S", "M"), merge_id=size.merge_id)
+    assert isinstance(size.merge_id, int)
     assert {"FNAME", "LNAME", "SIZE", "AGE"} <= {field.tag for field in fields}
     stage.control.interests(stage.audience_id, "Topics", ["Trees"])
     names = {interest.name for interest in mailchimp.audience_interests(stage.audience_id)}
@@ -292,14 +294,16 @@ def test_tags_are_put_on_and_taken_off(stage: Stage, mailchimp: Mailchimp) -> No
     assert len(stage.calls) == calls
 
 
-def test_more_tags_than_mailchimp_shows_are_known_to_be_incomplete(
+def test_more_tags_than_mailchimp_shows_are_asked_for_where_one_member_is_looked_at(
     stage: Stage, mailchimp: Mailchimp
 ) -> None:
-    """A missing tag beyond the fifty shown must not be taken for a removed one."""
+    """A page shows fifty, and says so: a missing tag beyond them must not be taken for a removed one."""
     stage.put({"email_address": JO, "tags": [f"tag {n}" for n in range(60)]})
     jo = mailchimp.member(stage.audience_id, JO)
     assert jo is not None
-    assert not jo.tags_complete
+    assert (len(jo.tags), jo.tags_complete, jo.tags_count) == (60, True, 60)
+    [shown] = mailchimp.members_page(stage.audience_id).members
+    assert (len(shown.tags), shown.tags_complete, shown.tags_count) == (50, False, 60)
 
 
 def test_archiving_twice_is_no_error(stage: Stage, mailchimp: Mailchimp) -> None:

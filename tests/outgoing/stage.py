@@ -19,8 +19,8 @@ from processor.domain.edit import ContactPatch
 from processor.kit import Kit
 from processor.store import notices_claim
 from processor.store.endpoints import EndpointRow
-from processor.store.migrate import migrate
 from tests.outside.server import plain, serving
+from tests.ready import make_ready
 from tests.web.house import ACME, Clock, make_settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "webhooks-out.md"
@@ -116,7 +116,7 @@ class Stage:
 def stage(data_dir: Path, clock: Clock, **settings: Any) -> Iterator[Stage]:
     """Give a house on an empty database."""
     made = make_settings(data_dir, **{"allow_private_targets": True, **settings})
-    migrate(made.database)
+    make_ready(made.database)
     house = bootstrap.build(made, now=clock)
     try:
         yield Stage(house, clock)

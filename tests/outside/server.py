@@ -30,8 +30,8 @@ def plain(handler: BaseHTTPRequestHandler, status: int, body: bytes = b"", **hea
 
 
 @contextmanager
-def serving(answer: Answering, *, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Give the port of a server that answers every request so."""
+def serving(answer: Answering, *, tls: ssl.SSLContext | None = None, port: int = 0) -> Iterator[int]:
+    """Give the port of a server that answers every request so: one that is free, or this one."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -53,7 +53,7 @@ def serving(answer: Answering, *, tls: ssl.SSLContext | None = None) -> Iterator
         def handle_error(self, request: object, client_address: object) -> None:
             pass
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", port), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)

@@ -79,6 +79,18 @@ class Installation:
         self.workers.append(process)
         return process
 
+    def start_another(self) -> Process:
+        """Start one more process that is everything in one, on the same file, behind the router."""
+        port = free_port()
+        name = f"embedded.{len(self.workers) + 1}"
+        env = {**self.env, "PORT": str(port)}
+        process = Process(name, "python -m workers", env, self.folder / f"{name}.log")
+        self.workers.append(process)
+        until_listening(port, process)
+        self.until_at_work(process)
+        self.router.backends.append(port)
+        return process
+
     def names_of(self, process: Process) -> list[str]:
         """Return the names under which this process's workers say that they live."""
         with self.house.store.read() as c:

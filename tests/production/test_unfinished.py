@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from processor import bootstrap
+from processor import bootstrap, burst
 from processor.broker import PROCESS, QUEUE, LocalBell
 from processor.domain.contact import MemberStatus, subscriber_hash
 from processor.domain.event import EventStatus
@@ -27,9 +27,10 @@ from tests.store.build import contact, delivery, with_contacts
 from workers.actors import declare
 
 
-def _keep(kit: Kit, number: int) -> None:
+def _keep(kit: Kit, number: int, city: str = "Oslo") -> None:
     bodies = [
         f"type=profile&data%5Blist_id%5D={AUDIENCE}&data%5Bemail%5D=p{n}@maple-street.test"
+        f"&data%5Bmerges%5D%5BCITY%5D={city}"
         for n in range(number)
     ]
     with kit.store.write() as c:
@@ -117,6 +118,32 @@ def test_a_burst_before_anything_was_heard_is_answered_with_pages(kit: Kit, mail
     _keep(kit, 100)
     assert process(kit, "con_a") == 100
     assert mailchimp.calls <= 3
+
+
+def test_what_comes_right_after_a_burst_is_answered_together_a_moment_later(
+    kit: Kit, mailchimp: Mailchimp
+) -> None:
+    """A reading costs two calls, whether it answers thirty or a thousand; nothing is lost by the wait."""
+    _keep(kit, 100)
+    process(kit, "con_a")
+    mailchimp.calls = 0
+    _keep(kit, 30, "Graz")
+    assert process(kit, "con_a") == 0
+    _keep(kit, 30, "Linz")
+    assert process(kit, "con_a") == 0
+    assert mailchimp.calls == 0
+    mailchimp.now += burst.REST
+    assert process(kit, "con_a") == 60
+    assert mailchimp.calls == 2
+    assert all(status is not EventStatus.RECEIVED for status, _ in _attempts(kit))
+
+
+def test_a_few_that_come_after_a_few_are_not_kept_waiting(kit: Kit, mailchimp: Mailchimp) -> None:
+    """Only a burst that goes on makes others wait."""
+    _keep(kit, burst.MANY - 1)
+    process(kit, "con_a")
+    _keep(kit, 5, "Graz")
+    assert process(kit, "con_a") == 5
 
 
 def test_a_burst_of_changes_within_one_second_is_looked_at_again_with_pages(

@@ -22,12 +22,11 @@ from processor.kit import Kit
 from processor.seals import token_bind
 from processor.store import accounts, connections, inbox, keys, members
 from processor.store.ids import CONNECTION, new_id
-from processor.store.migrate import migrate
 from processor.web import app as web
 from processor.web.routes import routes
 from processor.web.server import Running as Web
 from sandbox.control import Control
-from tests.production.services import Database
+from tests.ready import make_ready, ready_postgresql
 
 ACME, BIRCH = "acme", "birch"
 SUBSCRIBED = {"status": "subscribed", "at": "2026-01-15T09:00:00+00:00", "source": "checkout"}
@@ -100,19 +99,19 @@ DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.services)]
 
 @contextmanager
 def open_database(kind: str) -> Iterator[str]:
-    """Give an empty database of this kind for as long as it is needed; "" stands for the SQLite file."""
+    """Give an empty database of this kind for a test; "" stands for the SQLite file."""
     if kind == "sqlite":
         yield ""
         return
-    with Database() as database:
-        yield database.url
+    with ready_postgresql() as url:
+        yield url
 
 
 @contextmanager
 def open_api(data_dir: Path, clock: Clock, **changes: Any) -> Iterator[Api]:
     """Run the API on an empty database, with its keys."""
     settings = make_settings(data_dir, **changes)
-    migrate(settings.database)
+    make_ready(settings.database)
     house = bootstrap.build(settings, now=clock)
     try:
         app = web.build(house.kit, routes=routes(house.kit, house.http))
@@ -205,7 +204,7 @@ def open_place(data_dir: Path, sandbox_url: str, control: Control, **changes: An
             mailchimp_login_url=sandbox_url,
             **changes,
         )
-        migrate(settings.database)
+        make_ready(settings.database)
         house = bootstrap.build(settings)
         stack.callback(house.close)
         control.client("app", "app-secret", [f"{settings.public}/connect/callback"], "Acme's shop")

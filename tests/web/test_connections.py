@@ -7,8 +7,14 @@ from typing import Any
 
 import httpx
 
+from processor.attempt import write_down
 from processor.domain.event import EventStatus
-from processor.store import connections
+from processor.domain.field_changes import FieldChange, FieldNews, KnownFields, as_stored
+from processor.domain.mapping import AudienceField
+from processor.domain.policy import Policy
+from processor.mailchimp.transport import Call
+from processor.store import connections, liveness, sweeps
+from processor.store.sweeps import SweepRow
 from sandbox.control import Control
 from tests.web.house import ACME, BIRCH, Api, Clock, Place, keep, make_connection, make_key
 from tests.web.test_events import settle
@@ -70,8 +76,16 @@ def test_what_waits_is_catching_up_and_then_not_moving(api: Api, clock: Clock) -
     clock.pass_seconds(440)
     found = stands(api, connection)
     assert (found["state"], found["label"]) == ("stalled", "Not moving")
-    assert found["line"].startswith("2 changes waiting, the oldest for 8 minutes: ")
-    assert found["line"].endswith("We keep trying.")
+    assert found["line"] == "2 changes waiting, the oldest for 8 minutes: No worker is running."
+    with api.house.store.write() as c:
+        liveness.say_alive(c, "worker", clock())
+    line = stands(api, connection)["line"]
+    assert line.endswith("8 minutes: Mailchimp is limiting requests. We keep trying.")
+    for _ in range(3):
+        failed = Call("GET", "/lists/{list_id}/members", 503, 0.1, "", "mailchimp_down")
+        api.kit.calls.note(connection, None, failed, clock())
+    write_down(api.kit)
+    assert stands(api, connection)["line"].endswith(": 3 of the last 3 calls failed.")
 
 
 def test_a_connection_that_needs_its_customer_says_so(api: Api) -> None:
@@ -195,3 +209,41 @@ def test_what_mailchimp_refuses_is_told_as_theirs(place: Place, control: Control
         control.revoke(control.accounts()[0]["id"])
         revoked = http.get(f"{path}/audiences")
         assert (revoked.status_code, revoked.json()["code"]) == (409, "reconnect")
+
+
+def test_what_is_new_in_mailchimp_and_what_comparisons_healed_is_shown(api: Api, clock: Clock) -> None:
+    """Fields that nobody has mapped or left out, what changed of the others, and the drift in a sentence."""
+    connection = make_connection(api.house, audience_id="a")
+    known = KnownFields(
+        (AudienceField("SHOE", "Shoe size", merge_id=7), AudienceField("HAT", "Hat", merge_id=8)),
+        (FieldNews(clock.moment, FieldChange.RENAMED, "city", "CITY", "TOWN"),),
+    )
+    with api.house.store.write() as c:
+        connections.update(
+            c,
+            connection,
+            clock.moment,
+            audience_fields=as_stored(known),
+            policy=Policy(left=("8",)),
+            last_full_sweep_at=clock.moment,
+        )
+        for n in range(3):
+            sweeps.add(c, SweepRow(connection, clock.moment, clock.moment, n == 0, 10, {"changed": n + 1}))
+    found = stands(api, connection)
+    assert found["new_fields"] == [{"target": "SHOE", "name": "Shoe size", "type": "text", "required": False}]
+    [news] = found["field_changes"]
+    assert news["sentence"] == (
+        "The field of “city” is called TOWN in Mailchimp now; it was CITY. It is kept in step as before."
+    )
+    assert found["drift"].endswith("found and mended by themselves: 6 changed contacts.")
+    path = f"/v1/connections/{connection}/drift"
+    first = api.call("GET", f"{path}?limit=2").json()
+    assert (first["counts"], [one["healed"] for one in first["sweeps"]]) == (
+        {"changed": 6},
+        [{"changed": 3}, {"changed": 2}],
+    )
+    rest = api.call("GET", f"{path}?limit=2&after={first['cursor']}").json()
+    assert ([one["full"] for one in rest["sweeps"]], rest["cursor"]) == ([True], None)
+    assert api.call("GET", f"{path}?after=nonsense").status_code == 422
+    clock.pass_seconds(31 * 86400)
+    assert api.call("GET", path).json()["counts"] == {}

@@ -23,6 +23,8 @@ BODIES: dict[str, Any] = {
     "writeContacts": {"contacts": [{"id": "jo"}]},
     "changeConnection": {"audience_id": "a6b5da1054"},
     "retryMembers": {},
+    "leaveMembersOut": {"contacts": ["jo"]},
+    "takeMembersBack": {"contacts": ["jo"]},
     "beginSync": {},
     "resumeConnection": {},
     "replayEvents": {"status": "received"},
@@ -32,7 +34,10 @@ BODIES: dict[str, Any] = {
     "pullPhotos": {},
     "changePhotoRules": {"push_at_once": True},
     "muteIssue": {"contacts": 9},
+    "changeNotifyEmails": {"emails": ["lee@birch.test"]},
     "changeNotifyEmail": {"email": "lee@birch.test"},
+    "addConnection": {"beside": "con_x"},
+    "sayPermission": {"contact": "jo", "permission": "a1b2c3", "enabled": False},
 }
 """A body that is taken, for each operation that has one."""
 
@@ -87,7 +92,7 @@ def test_a_tenant_finds_nothing_of_another(api: Api, operation: Operation) -> No
     issues.review(api.kit, connection)
     issue = report.issues(api.kit, ACME).issues[0].issue.ref
     with api.house.store.write() as c:
-        mail = mails.write_test(c, ACME, api.kit.now())
+        mail = mails.write_test(c, mails.Reader(ACME), api.kit.now())
     before = [*everything(api, connection, event, photo), report.issue(api.kit, issue, ACME)]
     endpoint, _ = endpoints.create(api.kit, ACME, "https://hooks.maple-street.test/")
     notice = endpoints.test(api.kit, endpoint.id, ACME).ref

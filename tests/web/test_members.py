@@ -82,6 +82,28 @@ def test_a_retry_makes_what_fails_due_now(api: Api, connection: str) -> None:
     assert "made-up" in jo["words"]["happened"]
 
 
+def test_contacts_are_left_out_by_choice_and_taken_back_in(api: Api, connection: str) -> None:
+    """With who chose it, counted apart; who is not there is passed over, and twice is once."""
+    path = f"/v1/connections/{connection}"
+    asked = {"json": {"contacts": ["jo", "nobody"]}, "key": api.acme_key}
+    assert api.call("POST", f"{path}/members/leave-out", **asked).json() == {"left_out": 1}
+    assert api.call("POST", f"{path}/members/leave-out", **asked).json() == {"left_out": 0}
+    (jo,) = listed(api, connection, "?reason=by_choice")
+    assert (jo["state"], jo["detail"]) == ("excluded", None)
+    assert jo["left_out"]["by"].startswith("key:")
+    assert jo["words"]["todo"].endswith("take them back in.")
+    found = api.call("GET", path).json()
+    assert (found["left_out_by_choice"], found["members"]["failing"]) == (1, 0)
+    assert api.call("POST", f"{path}/members/take-back", **asked).json() == {"taken_back": 1}
+    assert api.call("POST", f"{path}/members/take-back", **asked).json() == {"taken_back": 0}
+    (jo,) = listed(api, connection, "?state=waiting")
+    assert (jo["reason"], jo["left_out"]) == (None, None)
+    assert jo["next_try_at"] is not None
+    theirs = {**asked, "key": api.birch_key}
+    assert api.call("POST", f"{path}/members/leave-out", **theirs).status_code == 404
+    assert api.call("POST", f"{path}/members/take-back", **theirs).status_code == 404
+
+
 def test_all_that_fail_are_tried_again_at_once(api: Api, connection: str) -> None:
     """However many: more than go into one transaction."""
     for n in range(501):

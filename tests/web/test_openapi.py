@@ -22,6 +22,7 @@ from tests.web.test_connections import granted
 ENDPOINT, NOTICE = "/v1/webhook-endpoints/{endpoint}", "/v1/webhook-notices/{notice}"
 ISSUE, EMAIL = "/v1/issues/{issue}", "/v1/accounts/{account}/notify-email"
 ISSUES: list[tuple[str, str, dict[str, Any]]] = [
+    ("post", "/v1/issues/{issue}/leave-out", {}),
     ("get", "/v1/issues", {}),
     ("get", "/v1/issues", {"params": {"state": "open", "account": ACME}}),
     ("get", "/v1/issues", {"params": {"after": "iss_none"}}),
@@ -107,6 +108,9 @@ def test_every_operation_is_described(paper: Paper) -> None:
         assert operation.get("security") == [] or "401" in operation["responses"]
 
 
+SAID = {"contact": "jo", "permission": "p1", "enabled": False}
+
+
 def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
     """One call of each kind, good and bad: the status is documented and the body fits its schema."""
     connection = make_connection(api.house, audience_id="a", state="in_sync")
@@ -128,6 +132,8 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("delete", one, {}),
         ("get", "/v1/accounts/{account}/changes", {}),
         ("get", "/v1/accounts/{account}/connections", {}),
+        ("post", "/v1/accounts/{account}/connections", {"json": {"beside": connection}}),
+        ("post", "/v1/connections/{connection}/permissions", {"json": SAID}),
         ("post", "/v1/accounts/{account}/connect-links", {}),
         ("post", "/v1/accounts/{account}/portal-links", {}),
         ("get", "/v1/connections/{connection}", {}),
@@ -147,6 +153,13 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("get", "/v1/connections/{connection}/members", {"params": {"state": "lost"}}),
         ("post", "/v1/connections/{connection}/members/retry", {"json": {}}),
         ("post", "/v1/connections/{connection}/members/retry", {"json": {"contacts": []}}),
+        ("post", "/v1/connections/{connection}/members/leave-out", {"json": {"contacts": ["jo"]}}),
+        ("post", "/v1/connections/{connection}/members/leave-out", {"json": {}}),
+        ("get", "/v1/connections/{connection}/members", {"params": {"reason": "by_choice"}}),
+        ("post", "/v1/connections/{connection}/members/take-back", {"json": {"contacts": ["jo"]}}),
+        ("get", "/v1/connections/{connection}/notify-emails", {}),
+        ("put", "/v1/connections/{connection}/notify-emails", {"json": {"emails": ["kim@maple.test"]}}),
+        ("post", "/v1/connections/{connection}/notify-emails/test", {}),
         *ISSUES,
         ("get", "/v1/events", {}),
         ("get", "/v1/events/{event}", {}),
@@ -165,6 +178,7 @@ def test_answers_are_as_the_document_says(api: Api, paper: Paper) -> None:
         ("get", "/v1/accounts/{account}/contacts/{id}/consent", {}),
         ("get", "/v1/accounts/{account}/consents.csv", {}),
         ("get", "/v1/connections/{connection}/conflicts", {}),
+        ("get", "/v1/connections/{connection}/drift", {}),
         ("post", "/v1/connections/{connection}/conflicts/{conflict}/use-other", {}),
         *OUTGOING,
     ]

@@ -9,19 +9,21 @@ from pathlib import Path
 import httpx
 import pytest
 
-from processor import sign_in
+from processor import endpoints, sign_in
 from processor.domain.connection import ConnectionState
 from processor.domain.event import EventStatus
+from processor.domain.outgoing import NoticeKind
 from processor.domain.plan import MemberState
 from processor.kit import utc_now
 from processor.sign_in import MOST_OF_ONE, hashed
-from processor.store import connections, inbox, liveness
+from processor.store import connections, inbox, liveness, notices, notices_claim
 from processor.store.inbox import Settled
+from processor.store.notices_rows import Attempt, NoticeState
 from processor.web.ops.masking import masked
 from sandbox.control import Control
 from sandbox.server import Running as Sandbox
 from tests.web.browser import Person, text_of, title_of
-from tests.web.house import Place, keep, make_connection, open_place, stand
+from tests.web.house import ACME, Place, keep, make_connection, open_place, stand
 from tests.whole.world import until
 from workers.threads import working
 
@@ -231,6 +233,32 @@ def test_a_replay_is_planned_run_watched_and_ended(operator: Operator, place: Pl
     page = operator.gets(f"/ops/replays/new?kind=members&connection={connection}")
     page = operator.presses(page, "Send 1 contact again")
     assert "All sent · 1 of 1 contacts" in text_of(page)
+
+
+def test_webhooks_to_the_platform_are_sent_again(operator: Operator, place: Place) -> None:
+    """Chosen at an endpoint, planned, and begun; each keeps its id."""
+    operator.signs_in()
+    assert "There is no endpoint yet" in text_of(operator.gets("/ops/webhooks"))
+    endpoint, _ = endpoints.create(place.kit, ACME, "https://hooks.maple-street.test/in")
+    with place.house.store.write() as c:
+        refs = [notices.keep(c, endpoint.id, ACME, NoticeKind.ISSUE_OPENED, {}, utc_now()) for _ in range(3)]
+        for held in notices_claim.claim(
+            c, endpoint.id, limit=3, now=utc_now(), lease_seconds=60, worker="w1"
+        ):
+            attempt = Attempt(held.id, 1, utc_now(), 0.1, 500, "status")
+            notices_claim.settle(c, held, attempt, utc_now(), state=NoticeState.DEAD)
+    page = operator.gets("/ops/webhooks")
+    path = re.findall(r'href="(/ops/replays/new[^"]*state=dead)"', page.text)[0].replace("&amp;", "&")
+    planned = operator.gets(path)
+    assert "3 webhooks would be sent to" in text_of(planned)
+    assert "keeps its webhook-id" in text_of(planned)
+    begun = operator.presses(planned, "Send 3 webhooks again")
+    assert "All sent · 3 of 3 webhooks" in text_of(begun)
+    with place.house.store.read() as c:
+        found = [notices.by_ref(c, ref) for ref in refs]
+    assert {row.state for row in found if row} == {NoticeState.WAITING}
+    assert "There is nothing left to send" in text_of(operator.presses(planned, "Send 3 webhooks again"))
+    assert "3 webhooks" in text_of(operator.gets("/ops/replays"))
 
 
 def test_a_connection_is_paused_resumed_and_swept(operator: Operator, place: Place) -> None:

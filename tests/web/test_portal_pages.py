@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from processor import connect, contacts, issues, report, setup
+from processor import connect, contacts, fields, issues, report, setup
 from processor.domain.connection import ConnectionState
 from processor.domain.contact import Consent, ConsentStatus
 from processor.domain.edit import ContactPatch
 from processor.domain.plan import MemberState
-from processor.domain.policy import Winner, WithoutConsent
+from processor.domain.policy import FieldRule, Winner, WithoutConsent
 from processor.kit import utc_now
 from processor.report import ConnectionReport
 from processor.setup import Choices
@@ -430,3 +430,27 @@ def test_a_part_that_cannot_be_read_now_does_not_take_the_page_along(customer: C
         assert answer.status_code == 200
         assert "Mailchimp does not answer now" in text_of(answer)
         assert not {"hx-refresh", "hx-redirect"} & set(answer.headers)
+
+
+def test_fields_that_are_new_or_gone_in_mailchimp_lead_to_the_field_map(customer: Customer) -> None:
+    """The first page names both, each with the way to the map; a map that is saved ends it."""
+    customer.connected().set_up()
+    customer.control.merge_field(customer.news, "SHOE", "number", name="Shoe size")
+    with customer.kit.store.write() as c:
+        gone = FieldRule(field="town", target="TOWN", merge_id=99)
+        policy = customer.found.row.policy.model_copy(update={"gone": (gone,)})
+        connections.update(c, customer.connection_id, utc_now(), state="in_sync", policy=policy)
+    fields.refresh(customer.kit, customer.found.row, customer.kit.mailchimp(customer.found.row))
+    issues.review(customer.kit, customer.connection_id)
+    page = customer.gets(customer.here)
+    said = text_of(page)
+    assert "New in Mailchimp, not synced yet Shoe size: map it to a field of your platform" in said
+    assert "“town” has no counterpart any more" in said
+    assert said.count("Edit the field map") == 2
+    page = customer.gets(customer.here + "/setup")
+    assert "Shoe size new in Mailchimp, not synced yet: map or leave" in text_of(page)
+    assert "1 field of your map is no longer in Mailchimp: town → TOWN" in text_of(page)
+    shoe = page.text.partition('value="SHOE"')[0].rpartition("target.")[2].partition('"')[0]
+    customer.presses(page, "Save", **{f"field.{shoe}": ""})
+    issues.review(customer.kit, customer.connection_id)
+    assert "Edit the field map" not in text_of(customer.gets(customer.here))

@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
-from processor import replay
+from processor import endpoints, replay
 from processor.domain.connection import ConnectionState
 from processor.domain.event import EventStatus
+from processor.domain.outgoing import NoticeKind
 from processor.domain.plan import MemberState
 from processor.replay.course import PIECE
-from processor.store import connections, inbox, members
+from processor.store import connections, inbox, members, notices, notices_claim
 from processor.store.inbox import EventFilter
+from processor.store.notices_rows import Attempt, NoticeState
 from processor.tick import ring_for_work
-from tests.web.house import Api, Clock, keep, make_connection, stand
+from tests.web.house import ACME, Api, Clock, keep, make_connection, stand
 from tests.web.test_events import settle
 
 DEAD = {"status": "dead"}
@@ -57,6 +59,25 @@ def test_a_replay_goes_at_the_rate_that_was_chosen(api: Api, clock: Clock) -> No
     found = api.call("GET", f"/v1/replays/{name}").json()
     assert (found["state"], found["line"]) == ("done", "All sent · 25 of 25 events · 25 waiting")
     assert [one["id"] for one in api.call("GET", "/v1/replays").json()["replays"]] == [name]
+
+
+def test_webhooks_are_sent_again_over_the_api(api: Api, clock: Clock) -> None:
+    """Those to one endpoint, inside the account's fence; what says nothing about webhooks is refused."""
+    endpoint, _ = endpoints.create(api.kit, ACME, "https://hooks.maple-street.test/in")
+    with api.house.store.write() as c:
+        ref = notices.keep(c, endpoint.id, ACME, NoticeKind.ISSUE_OPENED, {}, clock())
+        (held,) = notices_claim.claim(c, endpoint.id, limit=1, now=clock(), lease_seconds=60, worker="w")
+        attempt = Attempt(held.id, 1, clock(), 0.1, 204, None)
+        notices_claim.settle(c, held, attempt, clock(), state=NoticeState.DELIVERED)
+    asked = {"kind": "notices", "endpoint": endpoint.id, "state": "delivered"}
+    planned = api.call("POST", "/v1/replays", json={**asked, "dry_run": True}, key=api.acme_key).json()
+    assert (planned["count"], planned["by_type"], planned["sent"]) == (1, {"issue.opened": 1}, 0)
+    assert api.call("POST", "/v1/replays", json=asked, key=api.birch_key).status_code == 404
+    done = api.call("POST", "/v1/replays", json=asked, key=api.acme_key).json()
+    assert (done["kind"], done["sent"], done["by_state"]) == ("notices", 1, {"delivered": 1})
+    assert api.call("GET", f"/v1/webhook-notices/{ref}").json()["state"] == "waiting"
+    for wrong in ({"kind": "notices"}, {**asked, "code": "network"}, {**asked, "type": "profile"}):
+        assert api.call("POST", "/v1/replays", json=wrong).status_code == 422
 
 
 def test_without_a_rate_a_small_one_goes_at_once_and_a_large_one_by_workers(api: Api, clock: Clock) -> None:

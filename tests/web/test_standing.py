@@ -16,7 +16,8 @@ NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 def test_every_state_has_words(state: ConnectionState) -> None:
     """A label, and a sentence that ends as one."""
     assert LABELS[state]
-    for standing in (Standing(), Standing(waiting=2, failing=2, oldest_waiting_at=NOW, because="Mailchimp")):
+    busy = Standing(waiting=2, failing=2, oldest_waiting_at=NOW, because="Mailchimp is away.")
+    for standing in (Standing(), busy):
         assert label_of(state, standing)
         assert line_of(state, standing, NOW).endswith(".")
 
@@ -52,3 +53,12 @@ def test_numbers_are_written_for_people() -> None:
     assert {seconds: duration(timedelta(seconds=seconds)) for seconds in lengths} == lengths
     since = Standing(last_full_sweep_at=NOW - timedelta(hours=3))
     assert line_of(ConnectionState.IN_SYNC, since, NOW) == "Last full check 3 hours ago."
+
+
+def test_what_took_the_access_away_is_named() -> None:
+    """A disabled account is not an access that was taken back: another person has to act."""
+    lost = ConnectionState.RECONNECT
+    disabled = Standing(waiting=2, problem_code="account_disabled")
+    said = line_of(lost, disabled, NOW)
+    assert said.startswith("Mailchimp has deactivated the account. 2 changes are kept")
+    assert line_of(lost, Standing(), NOW).startswith("Mailchimp no longer accepts our access.")

@@ -20,7 +20,7 @@ from processor.kit import utc_now
 from processor.store import accounts, connections, members
 from processor.store import contacts as stored
 from processor.store.connections import ConnectionRow
-from processor.store.migrate import migrate
+from tests.ready import make_ready
 
 JO = "jo@maple-street.test"
 AGREED = Consent(ConsentStatus.SUBSCRIBED, datetime.fromisoformat("2026-01-15T09:00:00+00:00"), "checkout")
@@ -44,7 +44,7 @@ class Still:
 def still(tmp_path: Path) -> Iterator[Still]:
     """An installation without workers."""
     settings = Settings(data_dir=tmp_path, secret_key="a secret key that is long enough for tests")
-    migrate(settings.database)
+    make_ready(settings.database)
     house = bootstrap.build(settings)
     with house.store.write() as c:
         accounts.ensure(c, "acme", utc_now())

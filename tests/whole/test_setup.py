@@ -151,7 +151,7 @@ def test_a_field_that_went_from_mailchimp_is_told(fresh: World) -> None:
     setup.save(fresh.kit, fresh.connection_id, Choices(small.id), "jo")
     with fresh.house.store.write() as c:
         policy = _row(fresh).policy
-        gone = policy.fields[0].model_copy(update={"field": "old", "target": "OLD"})
+        gone = policy.fields[0].model_copy(update={"field": "old", "target": "OLD", "merge_id": 999})
         policy = policy.model_copy(update={"fields": (*policy.fields, gone)})
         connections.update(c, fresh.connection_id, fresh.kit.now(), policy=policy)
     fresh.control.merge_field(small.id, "NEW", "text")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from processor.domain.contact import ConsentStatus
-from processor.store import connections
+from processor.store import connections, members
 from processor.store.connections import ConnectionRow
+from processor.store.tables import sweep_pages
 from processor.sweep import sweep
 from tests.whole.world import SUBSCRIBED, World, begin, until, world
 
@@ -111,6 +113,29 @@ def test_a_quiet_audience_costs_no_more_than_the_look(acme: World) -> None:
     assert healed.changed == 0
     assert acme.contact(JO).version == version
     assert set(acme.control.calls()) == {"GET /lists/{list_id}/members"}
+
+
+def test_comparing_everybody_writes_no_row_and_still_finds_who_was_deleted(acme: World) -> None:
+    """Nobody's row is touched only to say that they were met, and nothing of the comparison is left."""
+    people = [f"{name}@maple-street.test" for name in ("ada", "ben", "cleo")]
+    for address in people:
+        acme.control.subscribe(acme.audience, address)
+    until(lambda: all(acme.contact(address) for address in people))
+    until(acme.settled)
+
+    def written() -> dict[int, datetime | None]:
+        with acme.house.store.read() as c:
+            return {row.id: row.updated_at for row in members.find(c, acme.connection_id, limit=10)}
+
+    before = written()
+    assert sweep(acme.kit, acme.connection_id, full=True).gone == 0
+    assert written() == before
+    acme.control.webhooks(drop=1.0)
+    acme.control.delete(acme.audience, people[1])
+    assert sweep(acme.kit, acme.connection_id, full=True).gone == 1
+    assert len([n for n, at in written().items() if at != before[n]]) == 1
+    with acme.house.store.read() as c:
+        assert c.execute(select(sweep_pages)).all() == []
 
 
 def test_an_audience_that_is_made_double_opt_in_later_is_heeded(acme: World) -> None:

@@ -23,12 +23,12 @@ from processor.kit import Kit, utc_now
 from processor.seals import token_bind
 from processor.store import accounts, connections, inbox
 from processor.store.inbox import EventFilter, EventRow
-from processor.store.migrate import migrate
 from processor.web import app as web
 from processor.web.server import Running as Web
 from sandbox.control import Control
 from sandbox.server import Running as Sandbox
 from sandbox.settings import Settings as SandboxSettings
+from tests.ready import make_ready
 from workers.threads import working
 
 ACCOUNT = "acme"
@@ -220,7 +220,7 @@ def installation(data_dir: Path, sandbox_url: str, **settings: Any) -> Iterator[
             mailchimp_login_url=sandbox_url,
             **{**QUICK, **settings},
         )
-        migrate(made.database)
+        make_ready(made.database)
         house = bootstrap.build(made)
         stack.callback(house.close)
         stack.enter_context(working(house))
