@@ -111,9 +111,11 @@ async def post_each(port: int, path: str, wanted: list[bytes], connections: int)
     return answered
 
 
-async def until_cut(port: int, path: str, start: str, seconds: float, connections: int) -> Counter[bytes]:
-    """Post new bodies until the time is over or the server ends; return those that were answered 200."""
-    ledger: Counter[bytes] = Counter()
+async def until_cut(
+    port: int, path: str, start: str, seconds: float, connections: int, ledger: Counter[bytes]
+) -> Counter[bytes]:
+    """Post new bodies until the time is over or the server ends; return the ledger, in which those stand
+    that were answered 200."""
     fresh, end = bodies(start), time.monotonic() + seconds
 
     async def one() -> None:

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 from processor import bootstrap
 from processor.bootstrap import House
@@ -83,15 +85,16 @@ class Stand:
         with self.house.store.write() as c:
             contacts.insert_many(c, piece, utc_now())
 
-    def grant(self, mailchimp_account: str) -> str:
-        """Return a connection with a token, as the OAuth pages leave it."""
+    def grant(self, mailchimp_account: str, customer: str = ACCOUNT) -> str:
+        """Return a connection with a token, as the OAuth pages leave it, of this customer of the platform."""
         connection_id = new_id(CONNECTION)
         kit = self.house.kit
         with kit.store.write() as c:
+            accounts.ensure(c, customer, utc_now())
             connections.create(
                 c,
                 connection_id,
-                ACCOUNT,
+                customer,
                 utc_now(),
                 mailchimp_account=mailchimp_account,
                 account_name="Bench",
@@ -107,9 +110,11 @@ class Stand:
 
 
 @contextmanager
-def stand(folder: Path, *, database_url: str = "", redis_url: str = "", workers: int = 1) -> Iterator[Stand]:
+def stand(
+    folder: Path, *, database_url: str = "", redis_url: str = "", workers: int = 1, is_here: bool = False
+) -> Iterator[Stand]:
     """Run a sandbox and the product until the block ends: embedded, or with PostgreSQL and Redis as web and
-    worker processes."""
+    worker processes; or, where it `is_here`, the sandbox alone: the caller is the worker."""
     started: list[subprocess.Popen[bytes]] = []
     sandbox_port, port = _free_port(), _free_port()
     env = {
@@ -125,27 +130,32 @@ def stand(folder: Path, *, database_url: str = "", redis_url: str = "", workers:
         "LOG_LEVEL": "WARNING",
         "LOG_FORMAT": "text",
     }
-    commands = _commands(bool(redis_url), workers)
+    commands = [] if is_here else _commands(bool(redis_url), workers)
     try:
         started.append(_start(["-m", "sandbox", "--port", str(sandbox_port)], env, folder / "sandbox.log"))
         _until_listening(sandbox_port)
         settings = load(Role.TOOL, **_as_settings(env))
         migrate(settings.database)
         house = bootstrap.build(settings)
-        with Control(f"http://127.0.0.1:{sandbox_port}", timeout_seconds=600) as control:
+        with (
+            Control(f"http://127.0.0.1:{sandbox_port}", timeout_seconds=600) as control,
+            ExitStack() as stack,
+        ):
             with house.store.write() as c:
                 accounts.ensure(c, ACCOUNT, utc_now())
             processes = [_start(command, env, folder / f"part{n}.log") for n, command in enumerate(commands)]
             started += processes
+            if is_here:
+                stack.enter_context(_doorstep(port))
             _until_listening(port)
-            at_work = processes if not redis_url else processes[1:]
+            at_work = [p.pid for p in (processes if not redis_url else processes[1:])] or [os.getpid()]
 
             def begin_anew() -> subprocess.Popen[bytes]:
                 started.append(_start(commands[0], env, folder / "part0.log"))
                 return started[-1]
 
             url = f"http://127.0.0.1:{sandbox_port}"
-            yield Stand(house, control, url, [p.pid for p in at_work], None if redis_url else begin_anew)
+            yield Stand(house, control, url, at_work, None if redis_url or is_here else begin_anew)
         house.close()
     finally:
         for process in reversed(started):
@@ -156,6 +166,27 @@ def stand(folder: Path, *, database_url: str = "", redis_url: str = "", workers:
                 process.wait(25)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+class _Yes(BaseHTTPRequestHandler):
+    """Answers as a receiver does that Mailchimp asks whether it is there."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def _doorstep(port: int) -> Iterator[None]:
+    """Be there for Mailchimp to find, where no web process runs."""
+    with ThreadingHTTPServer(("127.0.0.1", port), _Yes) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
 
 
 def _commands(is_apart: bool, workers: int) -> list[list[str]]:
