@@ -132,7 +132,7 @@ def test_waiting_holds_no_thread_and_no_connection(api: Api) -> None:
     cursor = read(api)["cursor"]
 
     async def story() -> float:
-        calls = [api.calling("GET", f"{FEED}?after={cursor}&wait=2") for _ in range(100)]
+        calls = [api.calling("GET", f"{FEED}?after={cursor}&wait=20") for _ in range(100)]
         waiting = [asyncio.create_task(one) for one in calls]
         await asyncio.sleep(0.7)
         began = time.monotonic()
@@ -145,7 +145,7 @@ def test_waiting_holds_no_thread_and_no_connection(api: Api) -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
         return seconds
 
-    assert asyncio.run(story()) < 1.5
+    assert asyncio.run(story()) < 10
 
 
 def test_a_caller_that_hangs_up_holds_nothing(place: Place) -> None:
