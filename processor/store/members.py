@@ -35,7 +35,7 @@ from processor.store.members_find import (
     unchanged_since,
     words_of,
 )
-from processor.store.members_glance import Glance, LastView, glance, last_views
+from processor.store.members_glance import Glance, LastView, contacts_at, glance, last_views
 from processor.store.members_rows import MemberRow, new_member
 from processor.store.members_write import (
     delete_many,
@@ -56,6 +56,7 @@ __all__ = [
     "by_contact_ids",
     "by_views",
     "claim_due",
+    "contacts_at",
     "counts",
     "delete_many",
     "due_connections",
