@@ -12,8 +12,8 @@ from processor.domain.event import EventStatus
 from tests.whole.world import World, until, world
 
 MANY = 300
-FEW_CALLS = 15
-"""Readings of changes and of the archived, as often as a burst of some seconds has them; never one for each."""
+FEW_CALLS = 30
+"""Readings of changes and of the archived, as often as a few seconds have them; never one for each."""
 
 
 def address(n: int) -> str:
