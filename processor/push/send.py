@@ -15,6 +15,7 @@ from processor.domain.mapping import MemberFields, read, write
 from processor.domain.plan import MemberChange
 from processor.errors import Gone, MailchimpError
 from processor.mailchimp.client import Mailchimp
+from processor.push.order import in_turn
 from processor.push.refused import only_some_fields, without_refused
 from processor.store.connections import ConnectionRow
 
@@ -64,26 +65,30 @@ def is_syncing(connection: ConnectionRow) -> bool:
 def _some_at_once(
     changes: Sequence[Outcome], change: Callable[[Outcome], Sent], enough: Callable[[], bool]
 ) -> list[Sent]:
-    """Make several changes at a time, in the given order.
+    """Make several changes at a time, in the given order, but that an address is left before somebody else
+    comes to it.
 
     Not by a thread pool: the interpreter waits for its threads when the process ends, and a call that hangs
     would hold a deploy up.
     """
-    waiting, sent = deque(changes), list[Sent]()
+    waiting, sent = deque(in_turn(changes)), list[Sent]()
     broken: list[Exception] = []
 
     def work() -> None:
         while not broken and not enough():
             try:
-                outcome = waiting.popleft()
+                group = waiting.popleft()
             except IndexError:
                 return
             try:
-                sent.append(change(outcome))
+                for outcome in group:
+                    if broken or enough():
+                        return
+                    sent.append(change(outcome))
             except Exception as error:
                 broken.append(error)
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(AT_ONCE, len(changes)))]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(AT_ONCE, len(waiting)))]
     for thread in threads:
         thread.start()
     for thread in threads:
