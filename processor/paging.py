@@ -45,6 +45,12 @@ class Read:
     place: Place
     following: Place | None
 
+    @property
+    def more(self) -> int:
+        """How many more were read with this page; fewer than none where those before are read anew."""
+        is_anew = self.place.anchor is not None and self.following is not None and self.following.before
+        return -1 - self.place.offset if is_anew else len(self.page.members)
+
 
 def read_page(mailchimp: Mailchimp, audience: str, place: Place) -> Read:
     """Read one page. Raises MailchimpError."""

@@ -36,9 +36,9 @@ def _one_page(course: Course, mailchimp: Mailchimp, read: Read, expected: int) -
     at = read.following
     course.note(
         newest=newest,
-        seen=cursor.seen + len(page),
+        seen=cursor.seen + read.more,
         changed=cursor.changed + news,
-        total=max(total, cursor.seen + len(page)),  # some are read twice
+        total=total,
         step=cursor.step if at else FOLLOWING[cursor.step],
         since=at.since if at else cursor.behind,
         offset=at.offset if at else 0,

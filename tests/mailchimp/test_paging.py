@@ -27,14 +27,17 @@ def _import(stage: Stage, count: int, at: str = IMPORTED, first: int = 0) -> Non
 def _read(stage: Stage, mailchimp: Mailchimp, between: Meanwhile | None = None) -> list[str]:
     """Read everybody, and let something happen after the first page."""
     met: list[str] = []
+    count = 0
     place: Place | None = Place(None, None)
     while place is not None:
         read = read_page(mailchimp, stage.audience_id, place)
         met += [member.email for member in read.page.members]
+        count += read.more
         place = read.following
         if between is not None:
             between(stage)
             between = None
+    assert abs(count - len(set(met))) < 50, "who is read anew counts once, but for the second after"
     return met
 
 
