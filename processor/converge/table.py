@@ -23,6 +23,7 @@ from processor.store import (
     connections,
     consents,
     contacts,
+    gone,
     left_out,
     members,
     members_again,
@@ -102,6 +103,11 @@ class Rows:
         """The rows that the database holds otherwise, in the order of their ids."""
         return [row for row in self._written() if row != self._stored.get(row.id)]
 
+    def met(self) -> set[str | None]:
+        """The contacts of whom something was agreed, or said."""
+        rows = self._by_place.values()
+        return {row.contact_id for row in rows if row.word or (row.base and row.base.status)}
+
     def freed(self) -> set[str]:
         """The addresses that members have left, by moving on, by being deleted, or with their contacts."""
         before, now = self._stored.values(), self._by_place.values()
@@ -158,6 +164,7 @@ class Table:
         self._dirty: set[str] = set()
         self._beside: list[str] = []
         self._words: dict[str, list[Word]] = {}
+        self._gone: dict[str, list[Consent]] = {}
         self._spread: set[str] = set()
 
     def lay(self, c: Connection, sightings: Sequence[Sighting], *, hold: bool = True) -> None:
@@ -184,10 +191,18 @@ class Table:
             if row.contact_id is not None and row.contact_id not in self._contacts:
                 raise Conflict("the member was linked with a contact meanwhile")  # read again
             self.rows.put(row, dirty=False)
+        connected = {*beside, self.connection.id}
+        newcomers = self._newcomers()
+        self._gone = gone.said_there(c, self.connection.account_id, newcomers, connected)
         for row_id, contact_id in expecting.items():
             place, locked = self.rows.find(("id", row_id))
             if place is not None and locked is not None and contact_id in self._contacts:
                 self.rows.expect(email_key(self._contacts[contact_id].email or ""), locked)
+
+    def _newcomers(self) -> list[Contact]:
+        """The contacts of whom nothing was agreed in this audience yet."""
+        met = self.rows.met()
+        return [contact for i, contact in self._contacts.items() if i not in met and i not in self._deleted]
 
     def contact(self, contact_id: str | None) -> Contact | None:
         """The living contact with this id."""
@@ -253,7 +268,8 @@ class Table:
         self, contact: Contact, known: Word | None, base: Base | None, status: MemberStatus | None
     ) -> Contact:
         """Return the contact with its consent towards this audience (`domain/word`)."""
-        elsewhere = word.last_no([one.heard for one in self._words.get(contact.id, ())])
+        heard = [one.heard for one in self._words.get(contact.id, ())]
+        elsewhere = word.last_no([*heard, *self._gone.get(contact.id, ())])
         consent = word.towards(
             contact.consent, known, base, status, is_only=self.is_only, elsewhere=elsewhere
         )
