@@ -27,11 +27,13 @@ the account's limit allows, so that looks for webhooks are soon served between t
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What became of one member's change: the member as Mailchimp answered (None: archived or gone,
-    look again), or the refusal; both, where all but some fields were taken."""
+    look again), or the refusal; both, where all but some fields were taken. `stood_back` says that nothing
+    was sent, because the member is not as it was when the change was decided."""
 
     row_id: int
     member: Member | None = None
     error: MailchimpError | None = None
+    stood_back: bool = False
 
 
 def change_each(
@@ -44,6 +46,9 @@ def change_each(
 
     def change(outcome: Outcome) -> Sent:
         try:
+            now = _otherwise_by_now(mailchimp, connection, outcome)
+            if now is not None:
+                return Sent(row_id_of(outcome), now, stood_back=True)
             member, error = _carry_out(mailchimp, connection, outcome)
             return Sent(row_id_of(outcome), member, error)
         except MailchimpError as error:
@@ -105,14 +110,6 @@ def _carry_out(
     assert plan is not None
     assert member is not None  # a change without `create` is of a member that was seen
     audience, up = connection.audience_id or "", plan.up
-    if up.status not in {None, MemberStatus.UNSUBSCRIBED} or any(up.permissions.values()):
-        now = _now(mailchimp, audience, member)
-        if now.status is not member.status or now.last_changed != member.last_changed:
-            return now, None  # all is decided anew
-    elif outcome.sighting.recalled and (up.archive or up.email):
-        now = _now(mailchimp, audience, member)
-        if (now.status, now.email) != (member.status, member.email):
-            return now, None
     if up.archive:
         mailchimp.archive(audience, member.id)
         return mailchimp.member(audience, member.id), None
@@ -126,10 +123,25 @@ def _carry_out(
     return _write(mailchimp, connection, member, up)
 
 
-def _now(mailchimp: Mailchimp, audience: str, member: Member) -> Member:
+def _otherwise_by_now(mailchimp: Mailchimp, connection: ConnectionRow, outcome: Outcome) -> Member | None:
     """Look once more before anybody is subscribed, asked, moved or archived, or a permission is given: the
     look that the plan is made of may be a batch old, and whoever left since stays out until all is decided
-    anew."""
+    anew. Returns the member where it is not as it was, None where the change may go."""
+    plan, member = outcome.plan, outcome.sighting.member
+    assert plan is not None
+    assert member is not None
+    audience, up = connection.audience_id or "", plan.up
+    if up.status not in {None, MemberStatus.UNSUBSCRIBED} or any(up.permissions.values()):
+        now = _now(mailchimp, audience, member)
+        is_same = now.status is member.status and now.last_changed == member.last_changed
+        return None if is_same else now
+    if outcome.sighting.recalled and (up.archive or up.email):
+        now = _now(mailchimp, audience, member)
+        return None if (now.status, now.email) == (member.status, member.email) else now
+    return None
+
+
+def _now(mailchimp: Mailchimp, audience: str, member: Member) -> Member:
     now = mailchimp.member(audience, member.id)
     if now is None:
         raise Gone("gone")
