@@ -173,7 +173,7 @@ def _hand_over(table: Table, row: MemberRow, rival: MemberRow, member: Member) -
     if mine is None or email_key(mine.email or "") != address or rival.claim is not None:
         return False
     if other is not None and (
-        email_key(other.email or "") == address or (other.email and not _is_stuck(rival))
+        email_key(other.email or "") == address or (other.email and not _stays_behind(rival))
     ):
         return False
     place, _ = table.rows.find(("id", rival.id))
@@ -187,7 +187,11 @@ def _hand_over(table: Table, row: MemberRow, rival: MemberRow, member: Member) -
     return True
 
 
-def _is_stuck(row: MemberRow) -> bool:
+def _stays_behind(row: MemberRow) -> bool:
+    """Whether a member cannot go along to its contact's new address: another one is there, or it was
+    archived."""
+    if row.state is MemberState.EXCLUDED:
+        return row.reason == Exclusion.ARCHIVED
     return row.state is MemberState.FAILING and row.reason == "email_taken"
 
 

@@ -230,6 +230,10 @@ class _Errand:
 
     def _read_back(self, sent: Sequence[Sent]) -> int:
         """Bring the answers to agreement. Returns how many were taken as they were sent."""
+        for one in sent:
+            if one.stood_back:  # nothing was sent, so there is nothing to tell of it
+                self.ways.pop(one.row_id, None)
+                self.parcels.pop(one.row_id, None)
         failed = {
             s.row_id: Done(s.row_id, error=s.error, in_part=s.member is not None)
             for s in sent

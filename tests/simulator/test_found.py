@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from processor.domain.contact import ConsentStatus
+from processor.domain.ledger import Side
+from processor.store import consents, pushes
 from tests.simulator.ground import Ground
+from tests.simulator.house import ACCOUNT
 from tests.simulator.sim import Sim, Step
 
 ANN, BOB = "ann@maple-street.test", "bob@maple-street.test"
@@ -233,3 +236,25 @@ def test_an_opt_out_outlives_the_contact_under_its_own_id_at_another_address(on:
     )
     assert status(sim, ANN) is None
     assert sim.contacts_now()["c1"].consent.status is ConsentStatus.UNSUBSCRIBED
+
+
+def test_nothing_is_told_of_an_act_that_was_not_sent(on: Ground) -> None:
+    """Between our look and our call they sign up by the form: they are not asked, and neither the ledger nor
+    the history says that they were."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("push", {}),
+        ("there", {"act": "unsubscribe", "email": ANN, "by": "user"}),
+        ("sweep", {"full": False}),
+        ("pass", {"seconds": 16.0}),
+        ("put", {"who": "c1", "consent": ("subscribed", 0.0, True)}),
+        ("meanwhile", {"calls": 1, "act": "subscribe", "email": ANN}),
+        ("push", {}),
+    )
+    assert status(sim, ANN) == "subscribed"
+    with sim.house.store.read() as c:
+        ledger = [line.entry for line in consents.of_contact(c, ACCOUNT, ["c1"], 50)]
+        sent = [one.what for one in pushes.of_contact(c, ACCOUNT, ["c1"], 50)]
+    assert [entry.after for entry in ledger if entry.side is Side.THERE] == ["subscribed"]
+    assert [what["status"]["after"] for what in sent if "status" in what] == ["subscribed"]
