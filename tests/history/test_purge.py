@@ -11,10 +11,10 @@ from processor.domain.contact import Consent, ConsentStatus
 from processor.domain.edit import ContactPatch
 from processor.domain.event import EventStatus
 from processor.purge import Kind
-from processor.store import inbox, leases
+from processor.store import accounts, inbox, leases
 from processor.store.inbox import Settled
 from tests.web.conftest import api, clock, database_url
-from tests.web.house import ACME, Api, Clock, keep, make_connection, open_api
+from tests.web.house import ACME, BIRCH, Api, Clock, keep, make_connection, open_api
 
 __all__ = ["api", "clock", "database_url"]
 
@@ -28,9 +28,9 @@ def write(api: Api, contact_id: str, city: str) -> None:
     contacts.put(api.kit, ACME, contact_id, patch)
 
 
-def changes(api: Api, **params: Any) -> Any:
+def changes(api: Api, *, account: str = ACME, **params: Any) -> Any:
     """What the feed answers."""
-    return api.call("GET", f"/v1/accounts/{ACME}/changes", params=params)
+    return api.call("GET", f"/v1/accounts/{account}/changes", params=params)
 
 
 def settle(api: Api, name: str, status: EventStatus) -> None:
@@ -60,6 +60,22 @@ def test_old_changes_go_and_their_readers_are_told(api: Api, clock: Clock) -> No
     assert [one["id"] for one in everybody["contacts"]] == ["jo", "kim"]
     assert changes(api, after=everybody["changes"]).json()["changes"] == []
     assert [one["id"] for one in changes(api).json()["changes"]] == ["kim"]
+
+
+def test_a_reader_who_began_before_the_first_change_is_told_too(api: Api, clock: Clock) -> None:
+    """The cursor of an empty feed is a place like any other: what was thrown away since was not read."""
+    write(api, "jo", "Leeds")
+    with api.house.store.write() as c:
+        accounts.ensure(c, BIRCH, clock.moment)
+    empty = changes(api, account=BIRCH).json()["cursor"]
+    everybody = api.call("GET", f"/v1/accounts/{BIRCH}/contacts").json()["changes"]
+    api.put("kim", account=BIRCH)
+    api.put("lee", account=BIRCH)
+    clock.pass_seconds(401 * DAY)
+    purge.everything(api.kit)
+    for cursor in (empty, everybody):
+        assert changes(api, account=BIRCH, after=cursor).status_code == 410
+    assert changes(api, account=BIRCH).json()["changes"] == []
 
 
 def test_a_contact_is_known_as_it_was_without_the_changes_before(api: Api, clock: Clock) -> None:

@@ -67,7 +67,8 @@ OPERATIONS = (
         refusals=(410,),
         description="Whole contacts with what changed and why, oldest first, each change once. Keep `cursor` "
         "and pass it as `after`; with `wait` the call is answered as soon as there is something new. A "
-        "cursor older than what is kept is refused (410, `cursor_expired`): read all contacts anew, and go "
+        "cursor older than what is kept, or that this feed has not come to, is refused (410, "
+        "`cursor_expired`): read all contacts anew, and go "
         "on from the `changes` cursor of the first page.",
     ),
 )
