@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(10.0, gt=0, description="Time a sender has for its body.")
     lease_seconds: float = Field(300.0, gt=0, description="After this a silent worker's work is taken over.")
     tick_seconds: float = Field(1.0, gt=0, description="How often the clock looks for forgotten work.")
+    push_wait_seconds: float = Field(
+        1.0, ge=0, le=60, description="How long an edit waits for more of the same contact, to go up as one."
+    )
     sweep_minutes: float = Field(15.0, gt=0, description="How often changes are asked for beside webhooks.")
     full_sweep_hours: float = Field(24.0, gt=0, description="How often both sides are compared in full.")
     event_attempts: int = Field(12, ge=1, description="Attempts before an event is dead.")

@@ -116,8 +116,8 @@ def after(
     if start > newest:
         # Waiting until the feed comes to it would pass over everything before.
         raise Expired(
-            "This feed has not come to this cursor: it is another account's, or the database is an older copy. "
-            "Read all contacts anew."
+            "This feed has not come to this cursor: it is another account's, or the database is an older "
+            "copy. Read all contacts anew."
         )
     query = select(changes).where(
         changes.c.account_id == account_id, changes.c.seq > start, changes.c.seq <= newest
