@@ -189,6 +189,27 @@ def test_a_tag_beyond_those_that_mailchimp_shows_is_not_taken_for_removed() -> N
     assert plan.base.tags == {"old"}
 
 
+def test_a_tag_in_another_case_is_the_same_tag() -> None:
+    """Mailchimp knows one tag by all its spellings: each side keeps its own, and taking it off on one side
+    takes it off on the other as that one spells it."""
+    ours, there = contact(consent=yes(0), tags={"vip"}), member(tags={"VIP"})
+    for base in (None, agreed(there, tags={"vip"}), agreed(there, tags={"VIP"})):
+        plan = reconcile(base, ours, there, POLICY)
+        assert plan.is_empty
+        assert plan.base.tags == {"vip"}
+        gone = reconcile(base or agreed(there, tags={"Vip "}), contact(consent=yes(0)), there, POLICY)
+        assert (gone.up.tags_removed, gone.down.tags_added) == ({"VIP"}, set())
+        gone = reconcile(base or agreed(tags={"Vip "}), ours, member(), POLICY)
+        assert (gone.down.tags_removed, gone.up.tags_added) == ({"vip"}, set())
+
+
+def test_two_tags_that_are_there_in_both_spellings_stay_two() -> None:
+    """Nothing is dropped where Mailchimp shows both."""
+    ours, there = contact(consent=yes(0), tags={"vip"}), member(tags={"vip", "VIP"})
+    plan = reconcile(agreed(there, tags={"vip"}), ours, there, POLICY)
+    assert (plan.down.tags_added, plan.up.is_empty) == ({"VIP"}, True)
+
+
 def test_tags_are_left_alone_where_the_customer_says_so() -> None:
     """On both sides, and on a create."""
     policy = POLICY.model_copy(update={"sync_tags": False})
