@@ -74,7 +74,9 @@ def merge_fields(base: Base | None, ours: Contact, theirs: Member, policy: Polic
         name = rule.field
         mine, known, its = here.get(name), agreed.get(name, UNKNOWN), there.get(name, UNKNOWN)
         value = _aligned(mine, its, known)
-        if mine is not None and mine.problem and value != its:
+        # One that does not fit and was agreed all the same (a choice that is not offered any more, a number
+        # that is too large) is no edit of ours: it gives way to what the marketer put in its place.
+        if mine is not None and mine.problem and value not in (its, known):
             merged.problems.append(problem_of(name, ours.fields[name], mine))
             if known is not UNKNOWN:
                 merged.base[name] = known

@@ -161,6 +161,17 @@ def test_a_value_that_came_from_mailchimp_is_no_problem() -> None:
 # Tags
 
 
+def test_a_choice_that_is_offered_no_more_gives_way_to_the_marketers() -> None:
+    """Both sides had it; the marketer took the choice away and put another in its place. Nobody changed it
+    here, so it follows; where somebody did change it here to one that is not offered, that is told."""
+    base = Base("jo@maple-street.test", S.SUBSCRIBED, {"size": "Medium"}, frozenset(), at(0))
+    there = member(merge_fields={"SIZE": "Large"})
+    plan = reconcile(base, contact(consent=yes(0), fields={"size": "Medium"}), there, POLICY)
+    assert (plan.down.fields, plan.problems, plan.up.is_empty) == ({"size": "Large"}, (), True)
+    plan = reconcile(base, contact(consent=yes(0), fields={"size": "Huge"}), there, POLICY)
+    assert (plan.down.is_empty, plan.up.is_empty, plan.problems[0].value) == (True, True, "Huge")
+
+
 def test_tags_merge_one_by_one() -> None:
     """Each side added one and removed one."""
     base = agreed(tags={"old", "older"})

@@ -139,3 +139,14 @@ def test_several_values_that_do_not_fit_hold_nobody_back(typed: World) -> None:
     assert mine.field == "site"
     typed.put("1", fields={"site": FITS["site"]})
     until(lambda: typed.settled() and _mine(typed).state is MemberState.IN_SYNC)
+
+
+def test_a_value_that_does_not_fit_any_more_gives_way_to_the_marketers(typed: World) -> None:
+    """A number beyond what is exact came from Mailchimp, and is put right there: the right one comes here."""
+    typed.put("1", email=JO, consent=YES, fields=FITS)
+    until(lambda: typed.member(JO) and typed.settled())
+    typed.control.edit(typed.audience, JO, merge_fields={"NUM": 1e300})
+    until(lambda: str(typed.contact(JO).fields["num"]) == "1e+300")
+    typed.control.edit(typed.audience, JO, merge_fields={"NUM": 5})
+    until(lambda: typed.contact(JO).fields["num"] == 5)
+    until(lambda: typed.settled() and _mine(typed).state is MemberState.IN_SYNC)
