@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from heapq import merge
 from typing import Any
 
 from processor.domain import timeline
@@ -73,8 +74,10 @@ def history(
         ids = _known_ids(c, account_id, contact_id)
         here = _changes(c, account_id, ids, limit + 1, seq)
         up = pushes.of_contact(c, account_id, ids, limit + 1, push_id)
-    # What is sent up was written here before: of one moment, the later step comes first.
-    both: list[ChangeRow | PushRow] = sorted([*up, *here], key=_moment, reverse=True)
+    # What is sent up was written here before: of one moment, the later step comes first. Each of the two
+    # stays in its own order, also where clocks of two workers disagree: the cursor is a place in both.
+    streams: tuple[Sequence[ChangeRow | PushRow], ...] = (up, here)
+    both = list(merge(*streams, key=_moment, reverse=True))
     page = both[:limit]
     for one in page:
         if isinstance(one, ChangeRow):
