@@ -263,25 +263,32 @@ def page(kit: Kit, account_id: str, *, after: str | None = None, limit: int = 10
     return ContactsPage(found[:limit], cursor, cursor_of(seq))
 
 
-def delete(kit: Kit, account_id: str, contact_id: str, by: str | None = None) -> None:
+def delete(
+    kit: Kit, account_id: str, contact_id: str, by: str | None = None, *, version: int | None = None
+) -> Contact | None:
     """Delete one contact; what becomes of their members is the connection's rule. Safe to repeat.
 
-    Raises NotFound for one that never was, StoreDown.
+    `version` is the newest one that the caller had seen: with an older one than the stored nothing is done,
+    and the contact is returned as it is; else None. Raises NotFound for one that never was, StoreDown.
     """
 
-    def in_one_transaction(c: Connection) -> list[str]:
+    def in_one_transaction(c: Connection) -> tuple[list[str], Contact | None]:
         now = kit.now()
         held = contacts.lock(c, account_id, [contact_id]).get(contact_id)
         if held is None:
             raise NotFound(f"There is no contact “{contact_id}” in this account.")
         if held.is_deleted:
-            return []
+            return [], None
+        if version is not None and version < held.contact.version:
+            return [], held.contact
         contacts.mark_deleted(c, account_id, [contact_id], now)
         hand = _Hand(now, by)
         connection_ids = _mark_due(c, account_id, [contact_id], {contact_id}, hand)
         gone = replace(held.contact, version=held.contact.version + 1)
         gone_edit = Edit(gone, {"deleted": (False, True)})
         changes.append(c, account_id, [_change(gone_edit, hand, deleted=True)])
-        return connection_ids
+        return connection_ids, None
 
-    kit.bell.ring(PUSH, kit.store.write_retrying(in_one_transaction))
+    connection_ids, newer = kit.store.write_retrying(in_one_transaction)
+    kit.bell.ring(PUSH, connection_ids)
+    return newer
