@@ -131,6 +131,7 @@ class Settings(BaseSettings):
     most_changes: int = Field(1_000_000, ge=1000, description="Changes kept of one account at most.")
     most_deliveries: int = Field(5_000_000, ge=1000, description="Deliveries kept at most.")
     most_pushes: int = Field(20_000_000, ge=1000, description="Rows of what was sent up, kept at most.")
+    most_conflicts: int = Field(1_000_000, ge=1000, description="Conflicts kept at most.")
 
     @property
     def channel_urls(self) -> list[str]:

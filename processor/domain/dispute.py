@@ -35,7 +35,7 @@ def state_now(
     now = _value(field, contact, policy)
     if _is_same(field, now, other):
         return DisputeState.USED
-    is_mapped = field == EMAIL or any(rule.field == field for rule in policy.fields)
+    is_mapped = field == EMAIL or not policy.fields or any(rule.field == field for rule in policy.fields)
     is_open = is_mapped and _is_same(field, now, kept) and not is_followed
     return DisputeState.OPEN if is_open else DisputeState.SUPERSEDED
 

@@ -14,7 +14,7 @@ from processor.domain.edit import contact_json
 from processor.errors import Invalid, NotFound
 from processor.kit import Kit
 from processor.store import Connection, accounts, changes, consents, contacts, pushes
-from processor.store.changes import ChangeRow, Origin
+from processor.store.changes import Change, ChangeRow, Origin
 from processor.store.consents import ConsentRow
 from processor.store.pushes import PushOutcome, PushRow
 
@@ -164,10 +164,23 @@ def _rewound(
     first = changes.first_after(c, account_id, ids, moment)
     if first is not None:
         after = first.change.contact
-        return None if after is None else timeline.undo(after, first.change.what)
+        if after is None:
+            return _before_it_was_deleted(c, account_id, contact_id, first.change)
+        return timeline.undo(after, first.change.what)
     contact = contacts.get(c, account_id, contact_id)
     is_older = contact is not None and contact.updated_at is not None and contact.updated_at <= moment
     return contact_json(contact) if contact is not None and is_older else None
+
+
+def _before_it_was_deleted(
+    c: Connection, account_id: str, contact_id: str, deletion: Change
+) -> Mapping[str, Any] | None:
+    """The feed shows nothing of a contact that was deleted; what it was is known as long as it did not come
+    back."""
+    held = contacts.lock(c, account_id, [contact_id], hold=False).get(contact_id)
+    if held is None or not held.is_deleted or held.contact.version != deletion.version:
+        return None
+    return {**contact_json(held.contact), "version": deletion.version - 1}
 
 
 def _moment(one: ChangeRow | PushRow) -> tuple[datetime, int, int]:

@@ -11,6 +11,7 @@ from processor.domain.policy import FieldRule, Policy
 from tests.domain.builders import contact
 
 MAPPED = Policy(fields=(FieldRule(field="points", target="POINTS", type="number"),))
+OTHER = Policy(fields=(FieldRule(field="city", target="CITY"),))
 
 
 @pytest.mark.parametrize(
@@ -21,8 +22,8 @@ MAPPED = Policy(fields=(FieldRule(field="points", target="POINTS", type="number"
         ("7", MAPPED, DisputeState.USED),
         (6, MAPPED, DisputeState.SUPERSEDED),
         (None, MAPPED, DisputeState.SUPERSEDED),
-        (7, Policy(), DisputeState.USED),
-        (5, Policy(), DisputeState.SUPERSEDED),
+        (7, OTHER, DisputeState.USED),
+        (5, OTHER, DisputeState.SUPERSEDED),
     ],
 )
 def test_the_other_value_can_be_used_while_the_field_is_kept_in_step(
