@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from pathlib import Path
 
+from processor.domain.connection import ConnectionState
 from processor.domain.plan import MemberState
+from processor.tick import due_soon
+from tests.web.house import Clock, make_connection, open_api
 from tests.whole.test_left_behind import are
 from tests.whole.world import World, until, world
 
@@ -49,3 +53,19 @@ def test_who_leaves_does_not_wait(tmp_path: Path) -> None:
         acme.put(jo.id, consent={"status": "unsubscribed"})
         until(lambda: acme.member(JO)["status"] == "unsubscribed")
         assert acme.member(KIM)["merge_fields"]["CITY"] == ""
+
+
+def test_the_clock_knows_beforehand_what_becomes_due(tmp_path: Path) -> None:
+    """So that an edit waits for its second, and not for the next tick as well."""
+    clock = Clock()
+    with open_api(tmp_path, clock, push_wait_seconds=1.0) as api:
+        here = make_connection(api.house, audience_id="a", state=ConnectionState.IN_SYNC)
+        make_connection(api.house, audience_id="b", state=ConnectionState.PAUSED)
+        assert due_soon(api.kit) == []
+        began = clock.moment
+        api.put("jo", email=JO)
+        clock.pass_seconds(0.5)
+        api.put("kim", email=KIM)
+        assert due_soon(api.kit) == [(here, began + timedelta(seconds=1))]
+        clock.pass_seconds(1)
+        assert due_soon(api.kit) == []
