@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from processor.converge.meet import OUTAGES
 from processor.domain import retry
@@ -52,7 +52,9 @@ def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done:
         by_row.update(_moving_on(prospects(c, connection, rows, by_row, known), by_row))
         parting = {row.contact_id: row for row in rows if by_row[row.id].relink and row.contact_id}
         let_go = [_let_go(kit, connection.policy, row, by_row[row.id], known, now) for row in rows]
-        members.settle(c, let_go, now)
+        # More of the same contact is waited for also behind a write, or a stream of edits would be one each.
+        wait = timedelta(seconds=kit.settings.push_wait_seconds)
+        members.settle(c, let_go, now, again_at=now + wait)
         record(c, connection, rows, by_row, now)
         _begin_anew(c, connection, parting, now)
         if any(row.cause for row in (*rows, *let_go)):
