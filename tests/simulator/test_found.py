@@ -233,3 +233,24 @@ def test_an_opt_out_outlives_the_contact_under_its_own_id_at_another_address(on:
     )
     assert status(sim, ANN) is None
     assert sim.contacts_now()["c1"].consent.status is ConsentStatus.UNSUBSCRIBED
+
+
+def test_who_comes_back_to_an_address_after_being_deleted_elsewhere_finds_the_member_there(
+    on: Ground,
+) -> None:
+    """They were asked at one address and at another, where the marketer deleted them; the platform moves them
+    back. Nobody may be asked for whom both sides say that they left."""
+    asked = ("pending", 5.0, True)
+    sim = Sim(on)
+    try:
+        for steps in (
+            [("put", {"who": "c1", "email": ANN, "consent": asked})],
+            [("put", {"who": "c1", "email": BOB})],
+            [("there", {"act": "delete", "email": BOB}), ("put", {"who": "c1", "email": ANN})],
+        ):
+            for step in steps:
+                sim.do(step)
+            sim.quiet()
+    finally:
+        sim.close()
+    assert (status(sim, ANN), sim.rows()["c1"].email_key) == ("unsubscribed", ANN)
