@@ -13,13 +13,19 @@ YES = ("subscribed", 300.0, True)
 NO = ("unsubscribed", 5.0, True)
 
 
-def live(on: Ground, *steps: Step) -> Sim:
+QUIET: Step = ("quiet", {})
+"""Here all is quiet for a while, and is judged."""
+
+
+def live(on: Ground, *steps: Step, audiences: int = 1) -> Sim:
     """Live a history, and let all be quiet at its end."""
-    sim = Sim(on)
+    sim = Sim(on, audiences=audiences)
     try:
-        for step in steps:
-            sim.do(step)
-        sim.quiet()
+        for step in (*steps, QUIET):
+            if step is QUIET:
+                sim.quiet()
+            else:
+                sim.do(step)
     finally:
         sim.close()
     return sim
@@ -238,19 +244,15 @@ def test_an_opt_out_outlives_the_contact_under_its_own_id_at_another_address(on:
 def test_who_comes_back_to_an_address_after_being_deleted_elsewhere_finds_the_member_there(
     on: Ground,
 ) -> None:
-    """They were asked at one address and at another, where the marketer deleted them; the platform moves them
-    back. Nobody may be asked for whom both sides say that they left."""
-    asked = ("pending", 5.0, True)
-    sim = Sim(on)
-    try:
-        for steps in (
-            [("put", {"who": "c1", "email": ANN, "consent": asked})],
-            [("put", {"who": "c1", "email": BOB})],
-            [("there", {"act": "delete", "email": BOB}), ("put", {"who": "c1", "email": ANN})],
-        ):
-            for step in steps:
-                sim.do(step)
-            sim.quiet()
-    finally:
-        sim.close()
+    """They were asked at one address and at another, where the marketer deleted them; the platform moves
+    them back. Nobody may be asked for whom both sides say that they left."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": ("pending", 5.0, True)}),
+        QUIET,
+        ("put", {"who": "c1", "email": BOB}),
+        QUIET,
+        ("there", {"act": "delete", "email": BOB}),
+        ("put", {"who": "c1", "email": ANN}),
+    )
     assert (status(sim, ANN), sim.rows()["c1"].email_key) == ("unsubscribed", ANN)
