@@ -256,3 +256,15 @@ def test_who_comes_back_to_an_address_after_being_deleted_elsewhere_finds_the_me
         ("put", {"who": "c1", "email": ANN}),
     )
     assert (status(sim, ANN), sim.rows()["c1"].email_key) == ("unsubscribed", ANN)
+
+
+def test_who_has_yet_to_confirm_for_one_audience_is_not_asked_by_the_other(on: Ground) -> None:
+    """They filled in the form of one newsletter, and hear of that one alone."""
+    sim = live(
+        on,
+        ("double_opt_in", {"on": True, "where": 1}),
+        ("there", {"act": "subscribe", "email": ANN, "where": 1}),
+        audiences=2,
+    )
+    assert status(sim, ANN) is None
+    assert sim.places[1].member(ANN)["status"] == "pending"
