@@ -268,3 +268,18 @@ def test_who_has_yet_to_confirm_for_one_audience_is_not_asked_by_the_other(on: G
     )
     assert status(sim, ANN) is None
     assert sim.places[1].member(ANN)["status"] == "pending"
+
+
+def test_who_leaves_by_another_member_has_left_at_the_address_too(on: Ground) -> None:
+    """A contact moves to the address of another one, and is unsubscribed where it was: the two are one
+    person, as if it had moved afterwards."""
+    sim = live(
+        on,
+        ("there", {"act": "add", "email": BOB, "status": "subscribed"}),
+        ("put", {"who": "c1", "consent": ("subscribed", 5.0, True)}),
+        ("put", {"who": "c1", "email": ANN}),
+        QUIET,
+        ("put", {"who": "c1", "email": BOB}),
+        ("there", {"act": "unsubscribe", "email": ANN, "by": "user"}),
+    )
+    assert status(sim, BOB) == "unsubscribed"
