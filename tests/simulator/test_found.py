@@ -283,3 +283,31 @@ def test_who_leaves_by_another_member_has_left_at_the_address_too(on: Ground) ->
         ("there", {"act": "unsubscribe", "email": ANN, "by": "user"}),
     )
     assert status(sim, BOB) == "unsubscribed"
+
+
+def test_a_member_whose_contact_cannot_take_it_along_is_the_next_ones(on: Ground) -> None:
+    """Both are looked at in one push: the one who moves on, to an address that is taken, and the one who
+    comes to the address that is left."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        QUIET,
+        ("there", {"act": "subscribe", "email": BOB}),
+        ("put", {"who": "c3", "email": ANN, "consent": YES}),
+        ("put", {"who": "c1", "email": BOB}),
+    )
+    assert (sim.rows()["c3"].state, sim.rows()["c3"].email_key) == ("in_sync", ANN)
+
+
+def test_who_is_left_out_does_not_fail_of_an_address_that_is_anothers(on: Ground) -> None:
+    """Two contacts have one address; the one without a member is left out, and changes."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        QUIET,
+        ("put", {"who": "c2", "email": ANN, "consent": YES}),
+        QUIET,
+        ("leave_out", {"email": ANN}),
+        ("put", {"who": "c2", "fields": {"city": "Rome"}}),
+    )
+    assert {row.reason for row in sim.rows().values()} == {"by_choice"}
