@@ -13,13 +13,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from processor import brake, first_sync
+from processor import brake, fields, first_sync
 from processor.broker import PUSH
 from processor.converge import Outcome, Sighting, Verdict, converge
 from processor.converge.meet import OUTAGES
 from processor.domain.connection import LIVE, ConnectionState
 from processor.domain.contact import Contact, email_key
+from processor.domain.mapping import write
 from processor.domain.parcel import Parcel, parcel
+from processor.domain.policy import Policy
 from processor.domain.way import OnItsWay, on_its_way
 from processor.errors import MailchimpError, StoreDown
 from processor.halt import Stopped
@@ -159,6 +161,8 @@ class _Errand:
         self.ways: dict[int, OnItsWay] = {}
         self.parcels: dict[int, Parcel] = {}
         self.added = self.changed = self.left = 0
+        self.lost_fields = False
+        """Whether Mailchimp took a field that its answer does not have: the marketer has changed it."""
 
     def run(self) -> None:
         """Know every member, send what is to be sent, and read the answers back."""
@@ -182,6 +186,8 @@ class _Errand:
         self.added += self._read_back(add_all(mailchimp, self.connection, news, self.enough))
         rest = self._in_batches(mailchimp, rest)
         self.changed += self._read_back(change_each(mailchimp, self.connection, rest, self.enough))
+        if self.lost_fields:
+            fields.refresh(self.kit, self.connection, mailchimp)
 
     def fail(self, error: MailchimpError) -> None:
         """Everything that nothing became of yet failed for this."""
@@ -240,7 +246,9 @@ class _Errand:
             for s in sent
             if s.error is None or s.member is not None
         ]
-        done = [_answered(o) for o in self._converge(answers)]
+        outcomes = self._converge(answers)
+        self.lost_fields |= any(_lacks_a_field(o, self.connection.policy) for o in outcomes)
+        done = [_answered(o) for o in outcomes]
         done = [d for d in done if d.row_id not in failed]
         self.done += [*failed.values(), *done]
         return sum(d.error is None and not d.unsettled for d in done)
@@ -263,6 +271,14 @@ def _answered(outcome: Outcome) -> Done:
     relink = outcome.plan is not None and outcome.plan.relink
     unsettled = still_differs or outcome.verdict in {Verdict.STALE, Verdict.AGAIN}
     return Done(row_id, unsettled=unsettled, relink=relink)
+
+
+def _lacks_a_field(outcome: Outcome, policy: Policy) -> bool:
+    """Whether a field is still to be sent that the member, who was just written to, does not have at all."""
+    plan, member = outcome.plan, outcome.sighting.member
+    if plan is None or member is None or not plan.up.fields:
+        return False
+    return bool(write(plan.up.fields, policy).merge_fields.keys() - member.merge_fields.keys())
 
 
 def _claims(rows: Sequence[MemberRow]) -> dict[int, str]:

@@ -311,3 +311,21 @@ def test_who_is_left_out_does_not_fail_of_an_address_that_is_anothers(on: Ground
         ("put", {"who": "c2", "fields": {"city": "Rome"}}),
     )
     assert {row.reason for row in sim.rows().values()} == {"by_choice"}
+
+
+def test_a_field_that_the_answer_lacks_is_looked_for_at_once(on: Ground) -> None:
+    """The marketer renames a field while somebody who left still has it to be written: it goes to the new
+    tag, and no call is made again and again until the next comparison of everybody."""
+    sim = live(
+        on,
+        ("there", {"act": "add", "email": ANN, "status": "subscribed"}),
+        QUIET,
+        ("field", {"act": "rename", "name": "points"}),
+        ("put", {"who": "c1", "email": ANN, "fields": {"points": 1}, "consent": ("unsubscribed", 0.0, True)}),
+        ("pass", {"seconds": 1.0}),
+        ("push", {}),
+        ("push", {}),
+        ("push", {}),
+    )
+    assert sim.places[0].member(ANN)["merge_fields"]["POINTS2"] == 1
+    assert len([call for call in sim.house.wire.calls if '"merge_fields"' in call]) == 2

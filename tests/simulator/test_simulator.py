@@ -18,8 +18,8 @@ from tests.simulator.sim import Sim, Step
 from tests.simulator.story import any_wide_step, history
 
 SLOW_HISTORIES = {"": 70, "wide": 70, "tangled": 40}
-"""How many of each kind: as they always were; with two audiences, changed fields and choices; and with contacts
-who take each other's addresses."""
+"""How many of each kind: as they always were; with two audiences, changed fields and choices; and with
+contacts who take each other's addresses."""
 
 
 def lives_well(on: Ground, seed: int, steps: int, kind: str = "") -> None:
