@@ -10,8 +10,9 @@ from datetime import datetime
 @dataclass(frozen=True)
 class Act:
     """A yes or a no of a person, as its evidence states it. `contacts` are the platform's contacts of that
-    person at the time; `about_address` says that it means the address alone (a bounce); `audience` where it
-    was said in Mailchimp: there it counts for that audience alone. None for the platform, and for all."""
+    person at the time, and their member's id in Mailchimp where it was said there; `about_address` says that
+    it means the address alone (a bounce); `audience` where it was said in Mailchimp: there it counts for that
+    audience alone. None for the platform, and for all."""
 
     kind: str
     at: datetime
@@ -26,6 +27,8 @@ class Act:
         homes = {(lives_at or {}).get(who, address) for who in self.contacts}
         goes_along = not self.about_address and not self.kind.startswith("there:")
         has_moved = goes_along and bool(homes) and address not in homes
+        if self.kind == "cleaned" and homes and address not in homes:
+            return False  # what the platform knew of a bounce went with its contact; Mailchimp finds out anew
         if self.address == address and not has_moved:
             return True
         return not self.about_address and contact is not None and contact in self.contacts
@@ -57,6 +60,14 @@ class Ledger:
             no=[act for act in self.no if act.audience in {None, audience}],
             back=[act for act in self.back if act.audience == audience],
         )
+
+    def rename(self, old: str, new: str) -> None:
+        """Somebody who was known from Mailchimp alone has the platform's id from now on."""
+        for acts in (self.yes, self.no, self.asked, self.back, self.fresh):
+            acts[:] = [
+                replace(act, contacts=act.contacts - {old} | {new}) if old in act.contacts else act
+                for act in acts
+            ]
 
     def last_yes(self, address: str, contact: str | None, *, asked: bool = False) -> datetime | None:
         """When they last said yes to the platform, by its evidence."""

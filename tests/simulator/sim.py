@@ -172,6 +172,10 @@ class Sim:
         address = email_key(contact.email or "")
         people = self.people(address) if address else frozenset()
         held = self.contacts_now(people)
+        if len(held) > 1:
+            for witness in self.witnesses:
+                for one in held:
+                    witness.spoil(one)  # what one of them says may come to the other
         if len(held) > 1 and any(one.consent.status in LEFT for one in held.values()):
             self.ledger.came_having_left |= {address, *people}
 
@@ -181,6 +185,7 @@ class Sim:
         for old in gone:
             for one in new:
                 if email_key(before[old].email or "") == email_key(self.contacts_now([one])[one].email or ""):
+                    self.ledger.rename(old, one)
                     for place in self.places:
                         if old in place.chosen:
                             place.chosen = place.chosen - {old} | {one}
@@ -279,7 +284,8 @@ class Sim:
         gone = act == "delete" and before is not None
 
         def note(kind: str, *, about_address: bool = False) -> Act:
-            return Act(f"there:{kind}", second, address, people, about_address, place.audience)
+            member = {one["contact_id"] for one in (before, after) if one}
+            return Act(f"there:{kind}", second, address, people | member, about_address, place.audience)
 
         if now == "subscribed" and (was != now or act in {"subscribe", "add"}):
             self.ledger.back.append(note(act))
@@ -310,6 +316,7 @@ class Sim:
                 place.tags[name] = tag
         elif act == "delete" and name in place.tags:
             house.change_field(place.audience, "DELETE", number)
+            self.witness(place).field_is_gone(name)
             del place.tags[name]
         elif act == "add" and FIELDS[name] not in {
             *place.tags.values(),
@@ -388,9 +395,11 @@ class Sim:
         self.house.ground.breathe()
         self._verb("collect", lambda: collect.collect(self.house.kit, self.place(where).connection_id))
 
-    def do_sweep(self, full: bool, where: int = 0) -> None:
-        """A worker goes round the audience."""
-        self._verb("sweep", lambda: sweep.sweep(self.house.kit, self.place(where).connection_id, full=full))
+    def do_sweep(self, full: bool, where: int = 0) -> Any:
+        """A worker goes round the audience. Returns what was found, None where it did not come to its end."""
+        return self._verb(
+            "sweep", lambda: sweep.sweep(self.house.kit, self.place(where).connection_id, full=full)
+        )
 
     def do_tick(self) -> None:
         """The clock ticks."""
@@ -513,9 +522,20 @@ class Sim:
 
     def _sweep_all(self) -> None:
         for where, place in enumerate(self.places):
-            if self.house.connection(place.connection_id).sweep_cursor:
-                self.do_sweep(full=True, where=where)  # one that was interrupted comes to its end first
-            self.do_sweep(full=True, where=where)
+            self._sweep_once(where, place)
+
+    def _sweep_once(self, where: int, place: Place) -> None:
+        """One full sweep from its beginning to its end. One that was interrupted comes to its end first, and
+        a worker who died in it holds its turn for a while."""
+        for _ in range(20):
+            is_another = self.house.connection(place.connection_id).sweep_cursor is not None
+            done = self.do_sweep(full=True, where=where)
+            if done is not None and not is_another:
+                return
+            if done is None:
+                self.clock.go_on(10)
+                self.do_tick()
+        raise Wrong("no_sweep", "no sweep comes to its end")
 
     def _settle(self, when: str) -> None:
         until = self.clock.at + timedelta(days=6)

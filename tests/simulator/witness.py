@@ -40,6 +40,7 @@ class Witness:
         self._pairs: dict[str, str] = {}
         self._met: set[str] = set()
         """Members who came in this round: what they brought may conflict with what was there."""
+        self._gone: set[str] = set()
         self._values: dict[str, Any] = {}
         self._seen: dict[str, Any] = self._members()
         self.begin_round()
@@ -60,7 +61,7 @@ class Witness:
             for who, row in rows.items()
             if row.state == "in_sync" and row.mailchimp_contact_id and who in living
         }
-        self._met = set()
+        self._met, self._gone = set(), set()
         self._values |= {who: living[who] for who in self._pairs}
         self._pairs |= kept
 
@@ -301,9 +302,12 @@ class Witness:
         ledger, address = self._place.ledger, email_key(contact.email or "")
         # Who archives a member at another address has said nothing about this one.
         said = [a for a in ledger.no if contact.id in a.contacts]
+        said = [a for a in said if not a.about_address or a.address == address]
         said = [a for a in said if a.kind != "there:archive" or a.address == address]
         left = max((act.at for act in said), default=None)
-        came = [act.at for act in (*ledger.yes, *ledger.back) if act.concerns(address, None)]
+        people = self._sim.people(address) | {member["contact_id"]}
+        acts = (*ledger.yes, *ledger.back)
+        came = [act.at for act in acts if act.concerns(address, None) or act.contacts & people]
         if member["status"] != "subscribed" or contact.consent.status is not S.UNSUBSCRIBED or not left:
             return
         if all(at < left for at in came):
@@ -388,13 +392,14 @@ class Witness:
         is what was there before."""
         now = _value(contact, name)
         there = [
-            (witness.is_left_out(who), witness.written_there(who, name)) for witness in self._sim.witnesses
+            (witness.may_be_unseen(who, name), witness.written_there(who, name))
+            for witness in self._sim.witnesses
         ]
         written = [self._here.get((who, name), _NOT), *(value for is_out, value in there if not is_out)]
         wanted = [value for value in written if value is not _NOT]
         if not wanted or any(witness.met(who) for witness in self._sim.witnesses):
             wanted.append(_value(self._values[who], name))
-        # Of an audience that they are left out of it may have come before.
+        # It may have come, or not.
         wanted += [value for is_out, value in there if is_out and value is not _NOT]
         if not any((now or None) == (value or None) for value in wanted):
             self._wrong("lost", f"{name} of {who} is {now!r}, and should be one of {wanted}")
@@ -404,9 +409,14 @@ class Witness:
         row = self._place.rows().get(who)
         return row is not None and row.mailchimp_contact_id in self._met
 
-    def is_left_out(self, who: str) -> bool:
-        """Whether this contact is left out of the audience by choice."""
-        return who in self._place.chosen
+    def may_be_unseen(self, who: str, name: str) -> bool:
+        """Whether nobody need have seen what was written there: the contact is left out of the audience by
+        choice, or the field was deleted afterwards."""
+        return who in self._place.chosen or name in self._gone
+
+    def field_is_gone(self, name: str) -> None:
+        """The marketer has deleted a field, with what was written in it."""
+        self._gone.add(name)
 
     def written_there(self, who: str, name: str) -> Any:
         """What was last written to the member with whom this contact is linked; `_NOT` for nothing."""
