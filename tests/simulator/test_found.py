@@ -329,3 +329,18 @@ def test_a_field_that_the_answer_lacks_is_looked_for_at_once(on: Ground) -> None
     )
     assert sim.places[0].member(ANN)["merge_fields"]["POINTS2"] == 1
     assert len([call for call in sim.house.wire.calls if '"merge_fields"' in call]) == 2
+
+
+def test_a_complaint_outdoes_an_older_yes_also_where_they_had_left_before(on: Ground) -> None:
+    """No look shows that somebody who is unsubscribed complained: the webhook alone tells."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("push", {}),
+        ("put", {"who": "c1", "consent": NO}),
+        QUIET,
+        ("put", {"who": "c1", "consent": ("subscribed", 5.0, True)}),
+        ("there", {"act": "complain", "email": ANN}),
+    )
+    assert status(sim, ANN) == "unsubscribed"
+    assert sim.contacts_now()["c1"].consent.status is ConsentStatus.UNSUBSCRIBED
