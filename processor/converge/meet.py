@@ -178,7 +178,7 @@ def _hand_over(table: Table, row: MemberRow, rival: MemberRow, member: Member) -
     if mine is None or email_key(mine.email or "") != address or rival.claim is not None:
         return False
     if other is not None and (
-        email_key(other.email or "") == address or (other.email and not _is_stuck(rival))
+        email_key(other.email or "") == address or (other.email and not _stays_behind(rival))
     ):
         return False
     place, _ = table.rows.find(("id", rival.id))
@@ -215,7 +215,11 @@ def _address(contact: Contact) -> str:
     return email_key(contact.email or "")
 
 
-def _is_stuck(row: MemberRow) -> bool:
+def _stays_behind(row: MemberRow) -> bool:
+    """Whether a member cannot go along to its contact's new address: because of another member there, or
+    because whoever was archived does not come back by way of a new address."""
+    if (row.state, row.reason) == (MemberState.EXCLUDED, Exclusion.ARCHIVED.value):
+        return True
     return row.state is MemberState.FAILING and row.reason == "email_taken"
 
 
@@ -231,7 +235,8 @@ def _adopt(table: Table, row: MemberRow, sighting: Sighting) -> MemberRow:
     table.rows.drop(place)
     return replace(
         row,
-        base=other.base,
+        # It was agreed with whoever parted from the member: of leaving there, only a later yes makes nothing.
+        base=replace(other.base, parted=True) if other.base else None,
         seen_at=other.seen_at,
         seen_digest=other.seen_digest,
         theirs=other.theirs,

@@ -344,3 +344,43 @@ def test_a_complaint_outdoes_an_older_yes_also_where_they_had_left_before(on: Gr
     )
     assert status(sim, ANN) == "unsubscribed"
     assert sim.contacts_now()["c1"].consent.status is ConsentStatus.UNSUBSCRIBED
+
+
+def test_who_was_archived_holds_no_address_back_that_they_have_left(on: Ground) -> None:
+    """Their member stays where it was, and is met by the contact who has the address now."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("push", {}),
+        ("there", {"act": "archive", "email": ANN}),
+        QUIET,
+        ("put", {"who": "c3", "email": ANN}),
+        QUIET,
+        ("put", {"who": "c1", "email": BOB}),
+    )
+    assert (sim.rows()["c3"].reason, sim.rows()["c3"].email_key) == ("archived", ANN)
+
+
+def test_a_yes_between_two_ways_of_leaving_leads_nowhere(on: Ground) -> None:
+    """They said no here, and the marketer unsubscribed them afterwards: only a yes after both counts."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": ("unsubscribed", 300.0, True)}),
+        ("there", {"act": "add", "email": ANN, "status": "unsubscribed"}),
+        QUIET,
+        ("put", {"who": "c1", "consent": ("subscribed", 300.0, True)}),
+    )
+    assert status(sim, ANN) == "unsubscribed"
+
+
+def test_what_was_agreed_with_one_contact_makes_no_yes_of_the_next_a_new_one(on: Ground) -> None:
+    """Somebody who left moves on; whoever has the address then said yes before the member was unsubscribed."""
+    sim = live(
+        on,
+        ("put", {"who": "c3", "email": ANN, "consent": ("unsubscribed", 259_200.0, True)}),
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("there", {"act": "subscribe", "email": ANN}),
+        QUIET,
+        ("put", {"who": "c3", "email": BOB}),
+    )
+    assert status(sim, ANN) == "unsubscribed"
