@@ -18,7 +18,7 @@ from processor.domain.field_changes import (
     with_strange,
 )
 from processor.domain.mapping import AudienceField
-from processor.domain.policy import FieldKind
+from processor.domain.policy import FieldKind, FieldRule
 from processor.errors import MailchimpError
 from processor.kit import Kit
 from processor.log import say
@@ -58,13 +58,16 @@ def look_again(kit: Kit, connection: ConnectionRow) -> None:
         say(logger, logging.WARNING, "the fields could not be looked at", code=error.code)
 
 
-def lacks_an_interest(connection: ConnectionRow, sent: Collection[str], answer: Member | None) -> bool:
-    """Whether an interest that was sent, by the platform's names, is not in the answer, or whether they were
-    refused: it may have been deleted in Mailchimp, of which no webhook tells."""
-    rules = [rule for rule in connection.policy.fields if rule.kind is FieldKind.INTEREST]
-    return any(
-        rule.field in sent and (answer is None or rule.target not in answer.interests) for rule in rules
-    )
+def lacks_a_field(connection: ConnectionRow, sent: Collection[str], answer: Member | None) -> bool:
+    """Whether a field that was sent, by the platform's names, is not in the answer, or whether interests were
+    refused: the marketer may have changed it in Mailchimp, of which no webhook tells."""
+    return any(_is_missing(rule, answer) for rule in connection.policy.fields if rule.field in sent)
+
+
+def _is_missing(rule: FieldRule, answer: Member | None) -> bool:
+    if rule.kind is FieldKind.INTEREST:
+        return answer is None or rule.target not in answer.interests
+    return rule.kind is FieldKind.MERGE and answer is not None and rule.target not in answer.merge_fields
 
 
 def heed(kit: Kit, connection: ConnectionRow, letters: Sequence[Event]) -> None:
