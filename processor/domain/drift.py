@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 
 from processor.domain.contact import Member, MemberStatus
@@ -50,8 +51,8 @@ _WORDS: Mapping[Drift, tuple[str, str]] = {
 }
 
 
-def sentence(counts: Mapping[Drift, int], days: int) -> str:
-    """Return what was healed in so many days, as one plain sentence."""
+def sentence(counts: Mapping[Drift, int], since: date, today: date) -> str:
+    """Return what was healed since that day, as one plain sentence."""
     parts = [
         one if counts[kind] == 1 else many.format(counts[kind])
         for kind, (one, many) in _WORDS.items()
@@ -61,6 +62,11 @@ def sentence(counts: Mapping[Drift, int], days: int) -> str:
     if hooks:
         parts.append("our webhook set up again" + (f" {hooks:,} times" if hooks > 1 else ""))
     if not parts:
-        return f"In the last {days} days our comparisons found nothing that we had not heard of already."
+        return f"{_time(since, today)} our comparisons found nothing that we had not heard of already."
     listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-    return f"In the last {days} days our comparisons found and mended by themselves: {listed}."
+    return f"{_time(since, today)} our comparisons found and mended by themselves: {listed}."
+
+
+def _time(since: date, today: date) -> str:
+    days = (today - since).days
+    return f"In the last {days} days" if days > 1 else "Since yesterday" if days else "Today"

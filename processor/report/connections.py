@@ -197,10 +197,14 @@ def counted(c: Connection, connection_id: str, now: datetime) -> dict[drift.Drif
     return {kind: found[kind] for kind in drift.Drift if found.get(kind)}
 
 
+def drift_sentence(c: Connection, row: ConnectionRow, now: datetime) -> str:
+    """Return the same in words, since the connection was made or as far as it is kept."""
+    since = max(row.created_at, now - sweeps.KEPT)
+    return drift.sentence(counted(c, row.id, now), since.date(), now.date())
+
+
 def _drift(c: Connection, row: ConnectionRow, now: datetime) -> str:
-    if row.last_full_sweep_at is None:
-        return ""
-    return drift.sentence(counted(c, row.id, now), sweeps.KEPT.days)
+    return drift_sentence(c, row, now) if row.last_full_sweep_at is not None else ""
 
 
 def _notice(c: Connection, row: ConnectionRow) -> Notice | None:

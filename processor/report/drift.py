@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from processor.domain.drift import Drift, sentence
+from processor.domain.drift import Drift
 from processor.errors import Invalid
 from processor.kit import Kit
-from processor.report.connections import counted
+from processor.report.connections import counted, drift_sentence
 from processor.store import connections, sweeps
 from processor.store.sweeps import KEPT, SweepRow
 
@@ -35,9 +35,10 @@ def drift(
         message = "Pass the `cursor` of the answer before, unchanged; leave it out to start over."
         raise Invalid(message, "after")
     with kit.store.read() as c:
-        connections.owned(c, connection_id, account_id)
-        counts = counted(c, connection_id, kit.now())
+        row = connections.owned(c, connection_id, account_id)
+        now = kit.now()
+        counts, said = counted(c, connection_id, now), drift_sentence(c, row, now)
         found = sweeps.of_connection(c, connection_id, limit + 1, before_id)
     page = found[:limit]
     cursor = page[-1].name if len(found) > limit else None
-    return DriftReport(KEPT.days, counts, sentence(counts, KEPT.days), page, cursor)
+    return DriftReport(KEPT.days, counts, said, page, cursor)

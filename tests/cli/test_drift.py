@@ -43,7 +43,7 @@ def test_what_comparisons_mended_is_said(api: Api) -> None:
             sweeps.add(c, SweepRow(connection, now - timedelta(minutes=1), now, True, 10, healed))
     said = run("drift", connection).output
     assert said.startswith(
-        "In the last 30 days our comparisons found and mended by themselves: 2 changed contacts, "
+        "Today our comparisons found and mended by themselves: 2 changed contacts, "
         "1 contact deleted for good and our webhook set up again.\n"
     )
     assert "compared everybody: changed 2, deleted 1\n" in said

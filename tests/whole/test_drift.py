@@ -38,7 +38,7 @@ def test_each_kind_that_a_sweep_healed_is_told_in_one_sentence(acme: World) -> N
     assert found.counts == dict.fromkeys(kinds, 1)
     assert len(found.sweeps) == 1
     assert found.sentence == (
-        "In the last 30 days our comparisons found and mended by themselves: 1 changed contact, "
+        "Today our comparisons found and mended by themselves: 1 changed contact, "
         "1 contact with other tags, 1 new contact, 1 archived contact and 1 contact deleted for good."
     )
     assert report.connection(acme.kit, acme.connection_id, None).drift == found.sentence
