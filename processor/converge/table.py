@@ -115,6 +115,15 @@ class Rows:
             row.email_key for row in now if _keeps_address(row)
         }
 
+    def differing(self, changed: Sequence[MemberRow]) -> set[str]:
+        """In which columns these differ from what the database holds: in few, mostly, and each one costs."""
+        found, others = set[str](), set(members.DATA)
+        for row in changed:
+            old = self._stored.get(row.id)
+            found |= {name for name in others if old is None or getattr(row, name) != getattr(old, name)}
+            others -= found
+        return found
+
     def cause_changed(self) -> bool:
         """Whether anybody begins or ceases to fail, or fails of something else."""
         before = (self._stored.get(row.id) for row in self._written())
@@ -240,7 +249,8 @@ class Table:
         contacts.update_many(c, known, self.now)
         members.delete_many(c, self.rows.dropped())  # first: the row that takes over has its names
         members.insert_many(c, self.rows.new(), self.now)
-        members.update_many(c, self.rows.changed(), self.now)
+        changed = self.rows.changed()
+        members.update_many(c, changed, self.now, self.rows.differing(changed))
         if self._beside and self._spread:
             # What this audience told goes on to the account's others.
             members.mark_due(c, self._beside, sorted(self._spread), self.now)

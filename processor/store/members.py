@@ -37,7 +37,7 @@ from processor.store.members_find import (
     words_of,
 )
 from processor.store.members_glance import Glance, LastView, contacts_at, glance, last_views
-from processor.store.members_rows import MemberRow, new_member
+from processor.store.members_rows import DATA, MemberRow, new_member
 from processor.store.members_write import (
     delete_many,
     forget_all,
@@ -50,6 +50,7 @@ from processor.store.members_write import (
 )
 
 __all__ = [
+    "DATA",
     "Glance",
     "LastView",
     "MemberRow",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
     Connection,
+    Update,
     and_,
     bindparam,
     case,
@@ -35,23 +37,26 @@ _FREE = members.c.claim.is_(None)
 _NEW_DUE = bindparam("new_due_at", type_=members.c.due_at.type)
 _NEW_URGENT = bindparam("new_urgent", type_=Boolean())
 
-_UPDATE = (
-    update(members)
-    .where(members.c.id == bindparam("row_id"))
-    .values(
-        {
-            **{name: bindparam(f"new_{name}") for name in DATA},
-            # While a worker holds the row, when it is looked at is that worker's: it can only be asked to
-            # look again.
-            "due_at": case((_FREE, _NEW_DUE), else_=members.c.due_at),
-            "attempts": case((_FREE, bindparam("new_attempts")), else_=members.c.attempts),
-            "crashes": case((_FREE, bindparam("new_crashes")), else_=members.c.crashes),
-            "urgent": case((_FREE, _NEW_URGENT), else_=or_(members.c.urgent, _NEW_URGENT)),
-            "again": case((and_(~_FREE, members.c.due_at > _NEW_DUE), true()), else_=members.c.again),
-            "updated_at": bindparam("new_updated_at"),
-        }
+
+@lru_cache(maxsize=256)
+def _update(names: tuple[str, ...]) -> Update:
+    return (
+        update(members)
+        .where(members.c.id == bindparam("row_id"))
+        .values(
+            {
+                **{name: bindparam(f"new_{name}") for name in names},
+                # While a worker holds the row, when it is looked at is that worker's: it can only be asked to
+                # look again.
+                "due_at": case((_FREE, _NEW_DUE), else_=members.c.due_at),
+                "attempts": case((_FREE, bindparam("new_attempts")), else_=members.c.attempts),
+                "crashes": case((_FREE, bindparam("new_crashes")), else_=members.c.crashes),
+                "urgent": case((_FREE, _NEW_URGENT), else_=or_(members.c.urgent, _NEW_URGENT)),
+                "again": case((and_(~_FREE, members.c.due_at > _NEW_DUE), true()), else_=members.c.again),
+                "updated_at": bindparam("new_updated_at"),
+            }
+        )
     )
-)
 
 
 def insert_many(c: Connection, new: Sequence[MemberRow], now: datetime) -> None:
@@ -73,15 +78,20 @@ def insert_many(c: Connection, new: Sequence[MemberRow], now: datetime) -> None:
         raise Conflict("this member exists already")
 
 
-def update_many(c: Connection, changed: Sequence[MemberRow], now: datetime) -> None:
-    """Write whole rows over the old ones. The caller holds them by `lock` and has read them under it.
+def update_many(
+    c: Connection, changed: Sequence[MemberRow], now: datetime, names: Collection[str] = DATA
+) -> None:
+    """Write whole rows over the old ones. The caller holds them by `lock` and has read them under it; where
+    it knows that they differ in some of DATA only, it gives the `names` of those.
 
     Where a worker holds a row by a claim, the claim stays: a `due_at` before the end of its lease makes the
     row due once more when it is settled, and None leaves that as it is. Raises Conflict (at the latest at
     the end of the transaction) when a row takes an identity that another has. Safe to repeat.
     """
     if changed:
-        c.execute(_UPDATE, [_values(row, now) for row in sorted(changed, key=lambda row: row.id)])
+        written = tuple(name for name in DATA if name in names)
+        rows = sorted(changed, key=lambda row: row.id)
+        c.execute(_update(written), [_values(row, now, written) for row in rows])
 
 
 _WAY = update(members).where(members.c.id == bindparam("row_id")).values(way=bindparam("new_way"))
@@ -99,8 +109,8 @@ def forget_way(c: Connection, row_ids: Collection[int]) -> None:
         c.execute(update(members).where(members.c.id.in_(piece)).values(way=None))
 
 
-def _values(row: MemberRow, now: datetime) -> dict[str, Any]:
-    values = {f"new_{name}": value for name, value in columns(row, DATA + QUEUE).items()}
+def _values(row: MemberRow, now: datetime, names: tuple[str, ...]) -> dict[str, Any]:
+    values = {f"new_{name}": value for name, value in columns(row, names + QUEUE).items()}
     return {"row_id": row.id, "new_updated_at": now, **values}
 
 
