@@ -48,8 +48,10 @@ def _to_add(row_id: int, email: str) -> Outcome:
 def test_who_would_come_in_without_a_value_is_tried_again_when_mailchimp_is_back(tmp_path: Path) -> None:
     """What failed last is what holds them up, and it passes; who was refused for good is told so."""
     gone = GoesAway()
-    with open_api(tmp_path, Clock()) as api, api.house.store.read() as c:
-        row = connections.get(c, make_connection(api.house, audience_id="a"))
+    with open_api(tmp_path, Clock()) as api:
+        connection_id = make_connection(api.house, audience_id="a")
+        with api.house.store.read() as c:
+            row = connections.get(c, connection_id)
     assert row is not None
     names = ("jo@maple-street.test", "kim@maple-street.test", "Jo@maple-street.test", "lee@maple-street.test")
     outcomes = [_to_add(n, name) for n, name in enumerate(names)]
