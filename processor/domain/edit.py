@@ -131,7 +131,8 @@ def _email(current: str | None, new: str | Unset | None) -> str | None:
     if isinstance(new, Unset):
         return current
     email = (new or "").strip() or None
-    if email is not None and ("@" not in email or any(c.isspace() for c in email) or "\0" in email):
+    name, _, domain = (email or "").rpartition("@")
+    if email is not None and not (name and domain and not any(c.isspace() or c == "\0" for c in email)):
         raise Invalid(f'"{email}" is not an e-mail address: it needs a name, an @ and a domain.', "email")
     if email and current and email_key(email) == email_key(current):
         return current  # another spelling of the same address is not a change

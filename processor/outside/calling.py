@@ -21,6 +21,8 @@ from processor.outside.stream import Checked
 USER_AGENT = f"Bothways/{version('bothways')}"
 
 _NAME = re.compile(rb"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
+_A_NUMBER = re.compile(rb"(^|\.)([0-9]+|0[xX][0-9A-Fa-f]*)\.?$")
+"""How a name ends that is an IP address in disguise (`2130706433`, `127.1`, `0x7f000001`): no domain does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,8 @@ def _trust_of_all() -> ssl.SSLContext:
 
 
 def _names_a_place(parts: httpx.URL) -> bool:
-    is_host = _NAME.fullmatch(parts.raw_host) is not None or is_literal(parts.host)
+    is_host = _NAME.fullmatch(parts.raw_host) is not None and not _A_NUMBER.search(parts.raw_host)
+    is_host = is_host or is_literal(parts.host)
     return is_host and (parts.port is None or 0 < parts.port < 65536)
 
 

@@ -53,13 +53,13 @@ def standings(kit: Kit, account_id: str, contact_id: str) -> list[Standing]:
     for row in rows:
         of_row = found[row.id]
         member = member_report(row, of_row, contact, now, chosen[row.id]) if of_row else None
-        state = member.state if member else MemberState.WAITING
+        state = member.state if member else MemberState.WAITING if contact else MemberState.EXCLUDED
         consent = _consent(contact, of_row, is_only=at_work in ([], [row.id]))
         told.append(
             Standing(
                 row,
                 state,
-                _sentence(row, member),
+                _sentence(row, member) if contact or member else _NOT_HERE,
                 consent,
                 member,
                 of_row.theirs if of_row else None,
@@ -67,6 +67,9 @@ def standings(kit: Kit, account_id: str, contact_id: str) -> list[Standing]:
             )
         )
     return told
+
+
+_NOT_HERE = "They are not on the platform any more, so nothing is sent for them."
 
 
 def _waiting(row: MemberRow | None) -> frozenset[str]:

@@ -188,6 +188,12 @@ def test_an_erasure_takes_the_history_along(acme: World) -> None:
     done = erase.erase(acme.kit, ACCOUNT, "max")
     assert (done.what["removed"]["consents"], done.what["removed"]["pushes"]) == (2, 1)
     assert ledger(acme, "max") == []
+    until(lambda: not acme.member("max@maple-street.test"))
+    (standing,) = report.standings(acme.kit, ACCOUNT, "max")
+    assert (standing.state, standing.sentence.startswith("They are not on the platform")) == (
+        "excluded",
+        True,
+    )
     assert [dict(line.what) for line in timeline(acme, "max")] == [
         {"erased": {"before": False, "after": True}}
     ]

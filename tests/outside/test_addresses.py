@@ -62,6 +62,11 @@ def test_what_is_no_address_is_not_outside(text: str) -> None:
         ("https://", "not_an_address"),
         ("https://hooks.maple.test:99999/", "not_an_address"),
         ("https://a b/", "not_an_address"),
+        ("https://2130706433/", "not_an_address"),
+        ("https://127.1/", "not_an_address"),
+        ("https://127.0.0.1./", "not_an_address"),
+        ("https://0x7f000001:8443/", "not_an_address"),
+        ("https://hooks.0x7f/", "not_an_address"),
     ],
 )
 def test_an_address_that_cannot_be_called_is_refused_in_a_form(url: str, reason: str) -> None:

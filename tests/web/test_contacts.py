@@ -142,6 +142,8 @@ def test_ids_of_any_platform_can_be_used(api: Api, contact_id: str) -> None:
     ("body", "place", "part"),
     [
         ({"email": "nobody"}, "email", "@"),
+        ({"email": "jo@"}, "email", "a domain"),
+        ({"email": "@maple-street.test"}, "email", "a name"),
         ({"email": 7}, "email", "text"),
         ({"email": "a" * 320 + "@b.test"}, "email", "320"),
         ({"emial": JO}, "emial", "Known: email, fields, tags, consent, version, id"),
