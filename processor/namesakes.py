@@ -9,10 +9,10 @@ from datetime import datetime
 
 from processor.domain.contact import Consent, ConsentStatus, Contact, email_key
 from processor.domain.edit import LEFT, ContactPatch, Edit, consent_json
+from processor.domain.namesake import MAILED, has_left_too, is_later, later, taken_off
 from processor.store import Connection, contacts
 from processor.store.contacts import ContactRow
 
-MAILED = frozenset({ConsentStatus.SUBSCRIBED, ConsentStatus.PENDING})
 NOTE = "consent was kept: somebody with this address has left, after that time."
 
 
@@ -44,7 +44,7 @@ def keep_out(
     yes = {_address(e.contact) for e in new if _may_be_kept_out(e)} - {""}
     left = {**contacts.who_left(c, account_id, sorted(yes))}
     for address, no in _said_no(new).items():
-        left[address] = _later(no, left.get(address))
+        left[address] = later(no, left.get(address))
     return [_kept_out(e, _last_no(e, left.get(_address(e.contact)), held)) for e in edits]
 
 
@@ -56,17 +56,10 @@ def take_off(held: Mapping[str, ContactRow], edits: Sequence[Edit], now: datetim
     written = {e.contact.id for e in edits}
     others = [row.contact for row in held.values() if not row.is_deleted and row.contact.id not in written]
     return [
-        _taken_off(contact, no, now)
+        taken_off(contact, no, now)
         for contact in others
-        if (no := said_no.get(_address(contact))) is not None and _has_left_too(contact.consent, no)
+        if (no := said_no.get(_address(contact))) is not None and has_left_too(contact.consent, no)
     ]
-
-
-def _has_left_too(consent: Consent, no: Consent) -> bool:
-    if consent.status in MAILED:
-        return not _is_later(consent, no)
-    is_person = no.status is ConsentStatus.UNSUBSCRIBED
-    return is_person and consent.status in LEFT and _later(no, consent) is no and no.at != consent.at
 
 
 def _last_no(edit: Edit, at_address: Consent | None, held: Mapping[str, ContactRow]) -> Consent | None:
@@ -74,7 +67,7 @@ def _last_no(edit: Edit, at_address: Consent | None, held: Mapping[str, ContactR
     before = held.get(edit.contact.id)
     if not edit.created or before is None or before.contact.consent.status is not ConsentStatus.UNSUBSCRIBED:
         return at_address
-    return _later(before.contact.consent, at_address)
+    return later(before.contact.consent, at_address)
 
 
 def _is_news(edit: Edit) -> bool:
@@ -96,24 +89,13 @@ def _said_no(edits: Sequence[Edit]) -> dict[str, Consent]:
     for edit in edits:
         address, consent = _address(edit.contact), edit.contact.consent
         if address and consent.status in LEFT:
-            said[address] = _later(consent, said.get(address))
+            said[address] = later(consent, said.get(address))
     return said
-
-
-def _later(one: Consent, other: Consent | None) -> Consent:
-    """The later of two; one without a time is later than any."""
-    if other is None or one.at is None or (other.at is not None and one.at >= other.at):
-        return one
-    return other
-
-
-def _is_later(yes: Consent, no: Consent) -> bool:
-    return bool(yes.has_evidence and yes.at and no.at and yes.at > no.at)
 
 
 def _kept_out(edit: Edit, no: Consent | None) -> Edit:
     yes = edit.contact.consent
-    if no is None or edit.stale or not _may_be_kept_out(edit) or _is_later(yes, no):
+    if no is None or edit.stale or not _may_be_kept_out(edit) or is_later(yes, no):
         return edit
     if yes.status in LEFT and no.status is not ConsentStatus.UNSUBSCRIBED:
         return edit  # a bounce takes no opt-out's place
@@ -122,8 +104,3 @@ def _kept_out(edit: Edit, no: Consent | None) -> Edit:
     version = edit.contact.version + (0 if edit.what or edit.created else 1)
     contact = replace(edit.contact, consent=no, version=version)
     return replace(edit, contact=contact, what=what, notes=(*edit.notes, NOTE))
-
-
-def _taken_off(contact: Contact, no: Consent, now: datetime) -> Edit:
-    what = {"consent": (consent_json(contact.consent), consent_json(no))}
-    return Edit(replace(contact, consent=no, version=contact.version + 1, updated_at=now), what)

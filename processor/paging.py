@@ -10,11 +10,11 @@ still to be read only come nearer.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from processor.domain.contact import MemberStatus
+from processor.domain.contact import Member, MemberStatus
 from processor.mailchimp.client import Mailchimp
 from processor.mailchimp.members import MembersPage
 
@@ -105,14 +105,25 @@ def _last_offset(page: MembersPage) -> int:
     return max(0, page.total - 1) // PAGE * PAGE
 
 
-def read_ahead(mailchimp: Mailchimp, audience: str, place: Place) -> Iterator[Read]:
+def read_ahead(
+    mailchimp: Mailchimp, audience: str, place: Place, before: Sequence[Member] = ()
+) -> Iterator[Read]:
     """Yield this page and all after it. Each following page is read while the present one is worked on: one
-    ahead, never more. Raises MailchimpError at the page that could not be read."""
+    ahead, never more. `before` is the page before this one. Whoever stands on two pages one after the other,
+    as they were, is on the first of them only. Raises MailchimpError at the page that could not be read."""
     ahead: _Ahead | None = _Ahead(mailchimp, audience, place)
     while ahead is not None:
         read = ahead.wait()
         ahead = _Ahead(mailchimp, audience, read.following) if read.following else None
-        yield read
+        members = read.page.members
+        yield replace(read, page=replace(read.page, members=_without(before, members)))
+        before = members
+
+
+def _without(before: Sequence[Member], members: list[Member]) -> list[Member]:
+    """Pages overlap by a second, which an import fills with hundreds."""
+    known = {member.id: member for member in before}
+    return [member for member in members if known.get(member.id) != member]
 
 
 class _Ahead:

@@ -11,8 +11,10 @@ from processor.converge.table import Table, own_id
 from processor.domain.catalogue import Retry, entry
 from processor.domain.choice import left_out
 from processor.domain.contact import Contact, Member, MemberStatus, email_key
+from processor.domain.edit import LEFT
 from processor.domain.ledger import FROM_THERE, Side, is_further_evidence
 from processor.domain.mapping import under_this_map
+from processor.domain.namesake import MAILED, has_left_too, taken_off
 from processor.domain.permission import PERMISSION, Heard, changed, settle
 from processor.domain.plan import Exclusion, MemberState, Plan
 from processor.domain.reconcile import parted, reconcile
@@ -158,7 +160,10 @@ def _taken(table: Table, row: MemberRow, sighting: Sighting) -> Verdict | None:
             return None
     if rival is None or rival.id == row.id or rival.contact_id is None:
         return None
-    return None if _hand_over(table, row, rival, member) else Verdict.TAKEN
+    if _hand_over(table, row, rival, member):
+        return None
+    _take_off(table, row, rival, member)
+    return Verdict.TAKEN
 
 
 def _hand_over(table: Table, row: MemberRow, rival: MemberRow, member: Member) -> bool:
@@ -187,9 +192,32 @@ def _hand_over(table: Table, row: MemberRow, rival: MemberRow, member: Member) -
     return True
 
 
+def _take_off(table: Table, row: MemberRow, rival: MemberRow, member: Member) -> None:
+    """Let an opt-out reach the member who is linked with another contact of the same address: the two are one
+    person, and the one who left, perhaps by way of another member, has none here to be unsubscribed."""
+    mine, other = table.contact(row.contact_id), table.contact(rival.contact_id)
+    address = email_key(member.email)
+    if mine is None or other is None or {_address(mine), _address(other)} != {address}:
+        return
+    before = other.consent
+    if mine.consent.status not in LEFT or before.status not in MAILED:
+        return
+    if not has_left_too(before, mine.consent):
+        return
+    edit = taken_off(other, mine.consent, table.now)
+    table.tell(edit, _cause(table))
+    table.record(edit.contact, before.status.value, edit.contact.consent.source, _cause(table))
+    place, _ = table.rows.find(("id", rival.id))
+    table.rows.put(replace(rival, due_at=rival.due_at or table.now, urgent=True), place=place)
+
+
+def _address(contact: Contact) -> str:
+    return email_key(contact.email or "")
+
+
 def _stays_behind(row: MemberRow) -> bool:
-    """Whether a member cannot go along to its contact's new address: another one is there, or it was
-    archived."""
+    """Whether a member cannot go along to its contact's new address: because of another member there, or
+    because whoever was archived does not come back by way of a new address."""
     if row.state is MemberState.EXCLUDED:
         return row.reason == Exclusion.ARCHIVED
     return row.state is MemberState.FAILING and row.reason == "email_taken"
@@ -207,7 +235,8 @@ def _adopt(table: Table, row: MemberRow, sighting: Sighting) -> MemberRow:
     table.rows.drop(place)
     return replace(
         row,
-        base=other.base,
+        # It was agreed with whoever parted from the member: of leaving there, only a later yes makes nothing.
+        base=replace(other.base, parted=True) if other.base else None,
         seen_at=other.seen_at,
         seen_digest=other.seen_digest,
         theirs=other.theirs,

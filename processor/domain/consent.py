@@ -9,7 +9,7 @@ other reason (promise 3).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from processor.domain.contact import Base, Consent, ConsentStatus, Member, MemberStatus
@@ -227,7 +227,9 @@ def _stop(case: _Case, what: str, exclusion: Exclusion) -> ConsentOutcome:
 
 def _unsubscribed(case: _Case) -> ConsentOutcome:
     if case.ours.status in OUT_HERE:
-        return _agree(case)
+        met, is_first = _agree(case), case.agreed is None or case.is_parted
+        # Nobody knows which of two ways of leaving was the later one: only a yes after both leads back.
+        return replace(met, agreed_at=_latest(met.agreed_at, case.changed_there)) if is_first else met
     if case.is_new_act and _is_after_theirs(case):
         return _send(case, MemberStatus.PENDING)
     reason = case.theirs.unsubscribe_reason if case.theirs else None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from processor.domain import consent
 from processor.domain.consent import ConsentOutcome
-from processor.domain.contact import Base, Contact, Member, MemberStatus
+from processor.domain.contact import Base, Contact, Member, MemberStatus, email_key
 from processor.domain.mapping import read
 from processor.domain.merge import (
     Merged,
@@ -170,6 +170,9 @@ def _without_address(base: Base | None, theirs: Member | None, outcome: ConsentO
 def _without_member(base: Base | None, ours: Contact, policy: Policy, outcome: ConsentOutcome) -> Plan:
     down = ContactChange(consent=outcome.consent)
     agreed = _agreed(base, outcome) if base else None
+    if _was_elsewhere(base, ours):
+        # Who is gone was at another address. Who is at this one nobody has asked yet.
+        return Plan(down, MemberChange(), agreed, MemberState.WAITING, relink=True)
     if outcome.create is None:
         state, reason = _state(MemberChange(), outcome.exclusion)
         return Plan(down, MemberChange(), agreed, state, reason)
@@ -181,6 +184,13 @@ def _without_member(base: Base | None, ours: Contact, policy: Policy, outcome: C
     )
     state, reason = _state(up, None, problems)
     return Plan(down, up, agreed, state, reason, problems=problems)
+
+
+def _was_elsewhere(base: Base | None, ours: Contact) -> bool:
+    """Whether the member who is not there any more had another address than the contact has now."""
+    if base is None or base.status is None or base.parted or not base.email:
+        return False
+    return email_key(base.email) != email_key(ours.email or "")
 
 
 def _without_contact(

@@ -45,9 +45,11 @@ def towards(
     is_first = status in _MET_FOR_THE_FIRST_TIME and (base is None or base.status is None)
     if is_only and (said.status in OUT_HERE or _is_from_there(said)):
         return said
-    if not is_only and _is_from_there(said):
-        # Another audience's word: it keeps nobody who is in this one out of it, and brings nobody in.
-        return said if status in _MET_FOR_THE_FIRST_TIME else Consent()
+    if _is_from_there(said):
+        # Another audience's word: it keeps nobody who is in this one out of it, and brings nobody in; who has
+        # yet to confirm there is not asked here as well.
+        is_asked = is_first and said.status is ConsentStatus.PENDING
+        return said if status in _MET_FOR_THE_FIRST_TIME and not is_asked else Consent()
     if is_first and elsewhere is not None and not _is_later_yes(said, elsewhere):
         return elsewhere  # whoever has left one audience is not added to the next on an older yes
     return said

@@ -13,7 +13,7 @@ from processor.kit import Kit
 from processor.look import Enough, Question, look_again, look_up_each
 from processor.mailchimp.client import Mailchimp
 from processor.meeting import Meet, meet_owners_first
-from processor.process.bad_news import believe_cases, is_doubtful
+from processor.process.bad_news import believe_cases, is_complaint, is_doubtful
 from processor.process.case import LOOK_AGAIN, Case
 from processor.process.known import without_echoes, without_those_read_since
 from processor.process.meaning import name_the_nameless
@@ -30,6 +30,8 @@ def look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[Case], en
     cases = [case for case in cases if case.is_open and case.event and case.event.email]
     cases = without_those_read_since(kit, connection, cases)
     cases = without_echoes(kit, connection, cases)
+    # No look shows that somebody complained who had left before, and an older yes may be on its way.
+    told = believe_cases(kit, connection, [case for case in cases if is_complaint(case)])
     cause = Cause("webhook", tuple(case.row.id for case in cases))
     meet = partial(converge, kit, connection, cause=cause)
     questions = _questions(kit, connection, {case.address for case in cases})
@@ -52,6 +54,8 @@ def look_and_converge(kit: Kit, connection: ConnectionRow, cases: list[Case], en
         if case in doubted:
             why = "believed; looked again later" if case.row.id in believed else "looked again later"
             case.settle(EventStatus.RETRYING, due_at=kit.now() + LOOK_AGAIN, why=why)
+        elif case.row.id in told:
+            case.settle(EventStatus.APPLIED)
         else:
             conclude(case, by_address[case.address])
     if any(o.plan is not None and not o.plan.up.is_empty for o in outcomes):

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from processor import brake, first_sync
+from processor import brake, fields, first_sync
 from processor.broker import PUSH
 from processor.converge import Outcome, Sighting, Verdict, converge
 from processor.converge.meet import OUTAGES
@@ -127,6 +127,8 @@ def _work(
     claims = {i: claim for i, claim in errand.claims.items() if i not in errand.held}
     done = [replace(d, parcel=errand.parcels.get(d.row_id)) for d in errand.done]
     conclude(kit, connection, claims, done)
+    if errand.lacks_a_field:
+        fields.look_again(kit, connection)
     failed = [d.error.code for d in done if d.error is not None]
     say(logger, logging.INFO, "members pushed", members=len(done), failed=len(failed))
     _tell(kit, connection, errand, failed)
@@ -159,6 +161,8 @@ class _Errand:
         self.ways: dict[int, OnItsWay] = {}
         self.parcels: dict[int, Parcel] = {}
         self.added = self.changed = self.left = 0
+        self.lacks_a_field = False
+        """Whether an answer lacks what was just sent: the marketer has changed the fields."""
 
     def run(self) -> None:
         """Know every member, send what is to be sent, and read the answers back."""
@@ -244,10 +248,16 @@ class _Errand:
             for s in sent
             if s.error is None or s.member is not None
         ]
+        self.lacks_a_field |= any(self._may_lack_a_field(s) for s in sent)
         done = [_answered(o) for o in self._converge(answers)]
         done = [d for d in done if d.row_id not in failed]
         self.done += [*failed.values(), *done]
         return sum(d.error is None and not d.unsettled for d in done)
+
+    def _may_lack_a_field(self, sent: Sent) -> bool:
+        way = self.ways.get(sent.row_id)
+        is_told = sent.member is not None or (sent.error is not None and sent.error.code == "refused")
+        return is_told and fields.lacks_a_field(self.connection, way.fields if way else (), sent.member)
 
     def _converge(self, sightings: Sequence[Sighting]) -> list[Outcome]:
         outcomes: list[Outcome] = []

@@ -29,3 +29,11 @@ class Done:
     passes: bool = False
     parcel: Parcel | None = None
     in_part: bool = False
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether it was refused because its address is another member's."""
+        return self.error is not None and self.error.code == TAKEN
+
+
+TAKEN = "email_taken"

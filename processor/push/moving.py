@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from processor.domain.catalogue import Retry, entry
 from processor.domain.contact import Contact, email_key
-from processor.push.done import Done
+from processor.push.done import TAKEN, Done
 from processor.store import Connection, contacts, members
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
@@ -42,7 +42,10 @@ def prospects(
     moving = {
         row.id: (row, email_key(contact.email or ""))
         for row in rows
-        if _is_taken(done.get(row.id)) and row.member_id and (contact := known.get(row.contact_id or ""))
+        if (what := done.get(row.id))
+        and what.is_taken
+        and row.member_id
+        and (contact := known.get(row.contact_id or ""))
     }
     around = _Around(c, connection, done)
     around.look_at({address for _, address in moving.values()})
@@ -99,7 +102,7 @@ class _Around:
     def is_taken(self, row: MemberRow) -> bool:
         """Whether it was refused for the same reason."""
         done = self._done.get(row.id)
-        return _is_taken(done) if done is not None else row.reason == TAKEN
+        return done.is_taken if done is not None else row.reason == TAKEN
 
     def is_on_its_way(self, row: MemberRow) -> bool:
         """Whether it has just left the address, or will be sent by itself."""
@@ -107,10 +110,3 @@ class _Around:
         if done is None:
             return row.due_at is not None or row.claim is not None
         return done.error is None or entry(done.error.code).retry is Retry.BY_ITSELF
-
-
-TAKEN = "email_taken"
-
-
-def _is_taken(done: Done | None) -> bool:
-    return done is not None and done.error is not None and done.error.code == TAKEN

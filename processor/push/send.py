@@ -16,7 +16,7 @@ from processor.domain.plan import MemberChange
 from processor.errors import Gone, MailchimpError
 from processor.mailchimp.client import Mailchimp
 from processor.push.order import in_turn
-from processor.push.refused import only_some_fields, without_refused
+from processor.push.refused import also, only_some_fields, tags_of, without_refused
 from processor.store.connections import ConnectionRow
 
 AT_ONCE = 3
@@ -165,17 +165,18 @@ def _write(
 def _patch(
     mailchimp: Mailchimp, audience: str, member: Member, email: str | None, fields: MemberFields
 ) -> tuple[Member, MailchimpError | None]:
-    """Patch; where single fields are refused, patch the rest, and say which ones were refused."""
+    """Patch; where single fields are refused, patch the rest, and say which ones were refused. Mailchimp may
+    name one at a time."""
     error: MailchimpError | None = None
-    try:
-        return _patched(mailchimp, audience, member, email, fields), None
-    except MailchimpError as refused:
-        error = only_some_fields(refused, fields)
-        if error is None:
-            raise
-    rest = without_refused(fields, error)
-    if email or rest.merge_fields or rest.interests or rest.language:
-        member = _patched(mailchimp, audience, member, email, rest)
+    rest = fields
+    while error is None or email or rest.merge_fields or rest.interests or rest.language:
+        try:
+            return _patched(mailchimp, audience, member, email, rest), error
+        except MailchimpError as refused:
+            named = only_some_fields(also(error, refused), fields)
+            if named is None or (error and tags_of(named) == tags_of(error)):
+                raise
+            error, rest = named, without_refused(fields, named)
     return member, error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from processor.converge.meet import OUTAGES
 from processor.domain import retry
@@ -52,9 +52,12 @@ def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done:
         by_row.update(_moving_on(prospects(c, connection, rows, by_row, known), by_row))
         parting = {row.contact_id: row for row in rows if by_row[row.id].relink and row.contact_id}
         let_go = [_let_go(kit, connection.policy, row, by_row[row.id], known, now) for row in rows]
-        members.settle(c, let_go, now)
+        # More of the same contact is waited for also behind a write, or a stream of edits would be one each.
+        wait = timedelta(seconds=kit.settings.push_wait_seconds)
+        members.settle(c, let_go, now, again_at=now + wait)
         record(c, connection, rows, by_row, now)
         _begin_anew(c, connection, parting, now)
+        _let_others_try(c, connection, let_go, now)
         if any(row.cause for row in (*rows, *let_go)):
             reviews.mark(c, [connection.id], now)
         _tell_of_failing(c, connection, let_go, now)
@@ -93,6 +96,25 @@ def _begin_anew(
     members.update_many(c, [row for row in anew if row.base is not None], now)
 
 
+def _let_others_try(
+    c: Connection, connection: ConnectionRow, let_go: Sequence[MemberRow], now: datetime
+) -> None:
+    """A member who cannot follow its contact to another address goes to whoever has its own (`converge` hands
+    it over). They may have looked in this very push, which held both."""
+    stuck = {row.email_key: row.id for row in let_go if row.member_id and _is_stuck(row) and row.email_key}
+    if not stuck:
+        return
+    found = contacts.ids_at(c, connection.account_id, sorted(stuck))
+    ids = [contact_id for same in found.values() for contact_id in same]
+    rows = members.by_contact_ids(c, connection.id, ids).items()
+    waiting = [contact_id for contact_id, row in rows if _is_stuck(row) and row.id not in stuck.values()]
+    members.mark_due(c, [connection.id], waiting, now)
+
+
+def _is_stuck(row: MemberRow) -> bool:
+    return row.state is MemberState.FAILING and row.reason == "email_taken"
+
+
 def hand_back(kit: Kit, claims: Mapping[int, str]) -> None:
     """Let what was not settled go untried: it is due again as soon as its connection works."""
     kit.store.write_retrying(lambda c: members.hand_back(c, set(claims.values()), kit.now()))
@@ -113,6 +135,8 @@ def _let_go(
         # Who is mailed on at an address that nobody has here is dealt with like whoever was deleted here.
         is_mailed = row.status in {MemberStatus.SUBSCRIBED, MemberStatus.TRANSACTIONAL}
         return replace(row, contact_id=None, due_at=now if is_mailed else None, urgent=False, attempts=0)
+    if done.is_taken and row.reason == Exclusion.BY_CHOICE:
+        done = Done(done.row_id)  # nothing would be sent for them in any case
     if done.error is not None:
         return _refused(kit, policy, row, done.error, now, again=done.again, passes=done.passes)
     if done.unsettled:

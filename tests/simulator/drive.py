@@ -35,7 +35,8 @@ def run(on: Ground, begin: dict[str, Any], rounds: Rounds) -> tuple[str, str, li
     """Live one history. Returns what is wrong in one word ("" for nothing), in a sentence, and the trace."""
     changes = {"double_opt_in": begin["double_opt_in"], "winner": Winner(begin["winner"])}
     policy = POLICY.model_copy(update={**changes, "email_winner": Winner(begin["winner"])})
-    sim = Sim(on, policy, skew_seconds=begin["skew_seconds"], seed=begin["seed"])
+    more = {"skew_seconds": begin["skew_seconds"], "audiences": begin.get("audiences", 1)}
+    sim = Sim(on, policy, seed=begin["seed"], **more)
     try:
         for steps in rounds:
             for step in steps:
@@ -92,6 +93,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1e9)
     parser.add_argument("--level", type=int, help="0: nothing goes wrong … 3: everything")
     parser.add_argument("--tangled", action="store_true", help="contacts take each other's addresses")
+    parser.add_argument("--wide", action="store_true", help="two audiences, choices, changed merge fields")
     parser.add_argument("--ignore", nargs="*", default=[], help="kinds that are known")
     given = parser.parse_args()
     shared = "/dev/shm" if os.path.isdir("/dev/shm") else None
@@ -109,7 +111,7 @@ def main() -> int:
                 break
             if given.level is not None and seed % 4 != given.level:
                 continue
-            begin, rounds = history(seed, given.steps, tangled=given.tangled)
+            begin, rounds = history(seed, given.steps, tangled=given.tangled, wide=given.wide)
             kind, about, trace = run(on, begin, rounds)
             ran += 1
             if not kind:

@@ -62,6 +62,7 @@ class Ground:
             mailchimp_login_url=api,
             # One call at a time: what happens is the same in every run.
             mailchimp_connections=2,
+            push_wait_seconds=0,
             log_level="ERROR",
         )
         self.built = bootstrap.build(self.settings)
@@ -101,11 +102,11 @@ class Ground:
         found = self._world.audience(audience)
         return [bulk.snapshot(found[1], member) for member in found[1].members] if found else []
 
-    def take_post(self, audience: str) -> list[bytes]:
-        """The webhooks that were sent since the last time."""
-        if self._world is not None and not self._world.courier.log(1, audience):
+    def take_post(self) -> list[tuple[str, bytes]]:
+        """The webhooks that were sent since the last time, each with its audience."""
+        if self._world is not None and not self._world.courier.log(1):
             return []
-        found = [delivery["body"].encode() for delivery in self.control.deliveries(audience)]
+        found = [(delivery["list_id"], delivery["body"].encode()) for delivery in self.control.deliveries()]
         self.control.forget_deliveries()
         return found
 

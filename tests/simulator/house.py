@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 
-from processor import hook
+from processor import fields, hook
 from processor.domain.policy import Policy
 from processor.kit import Kit
 from processor.mailchimp.client import Mailchimp
@@ -27,6 +27,7 @@ from tests.simulator.ground import Ground
 from tests.simulator.wire import Wire
 
 ACCOUNT = "acme"
+NAMES = ("News", "Shop")
 
 
 class MortalStore(Store):
@@ -67,8 +68,19 @@ class SilentBell:
         """Nobody listens."""
 
 
+@dataclass(frozen=True)
+class Link:
+    """A connection with the audience that it keeps in step. `fields` are the numbers of the audience's merge
+    fields, by the tags that they began with."""
+
+    connection_id: str
+    audience: str
+    fields: Mapping[str, int]
+
+
 class House:
-    """The product with one connected audience. `kit` is that of the process that lives now."""
+    """The product with one connected audience, or several of one Mailchimp account. `kit` is that of the
+    process that lives now."""
 
     def __init__(
         self,
@@ -77,6 +89,7 @@ class House:
         policy: Policy,
         watch: Callable[[str], None],
         seed: int,
+        audiences: int = 1,
     ) -> None:
         self.ground, self.fate = ground, fate
         self._chance = random.Random(seed)
@@ -86,9 +99,9 @@ class House:
         self.wire = Wire(ground.under, fate, self.set_clock_there, watch)
         self._http = httpx.Client(transport=self.wire)
         self._processes = 0
-        self.connection_id = new_id(CONNECTION)
         self.kit = self.start_process()
-        self._connect(policy)
+        self._prepare()
+        self.links = tuple(self._connect(policy, NAMES[n]) for n in range(audiences))
 
     def start_process(self) -> Kit:
         """A new process, with another name; the old one, if it lives, is not asked."""
@@ -117,54 +130,60 @@ class House:
             account_key=connection.mailchimp_account,
         )
 
-    def _connect(self, policy: Policy) -> None:
+    def _prepare(self) -> None:
         control = self.ground.control
         control.seed(1)
         control.webhooks(drop=1.0)  # the simulator is the postman: what was "dropped" is in its hands
         control.batches(0.0)
         self.set_clock_there()
-        account = control.account("Acme")
-        self.mailchimp_account = account.id
-        fields = [{"tag": "CITY", "type": "text"}, {"tag": "POINTS", "type": "number"}]
-        self.audience = control.audience(
-            account.id, "News", merge_fields=fields, double_optin=policy.double_opt_in
-        ).id
+        self.mailchimp_account = control.account("Acme").id
+        with self.kit.store.write() as c:
+            accounts.ensure(c, ACCOUNT, self.kit.now())
+
+    def _connect(self, policy: Policy, name: str) -> Link:
+        more = [{"tag": "CITY", "type": "text"}, {"tag": "POINTS", "type": "number"}]
+        audience = self.ground.control.audience(
+            self.mailchimp_account, name, merge_fields=more, double_optin=policy.double_opt_in
+        )
+        link = Link(new_id(CONNECTION), audience.id, audience.merge_fields)
         kit = self.kit
         with kit.store.write() as c:
-            accounts.ensure(c, ACCOUNT, kit.now())
             connections.create(
                 c,
-                self.connection_id,
+                link.connection_id,
                 ACCOUNT,
                 kit.now(),
-                mailchimp_account=account.id,
+                mailchimp_account=self.mailchimp_account,
                 account_name="Acme",
                 login_name="jo",
                 role="admin",
                 dc="us1",
                 api_base=self.ground.api,
-                token_sealed=self._token(),
+                token_sealed=self._token(link.connection_id),
             )
             connections.update(
                 c,
-                self.connection_id,
+                link.connection_id,
                 kit.now(),
-                audience_id=self.audience,
-                audience_name="News",
+                audience_id=link.audience,
+                audience_name=name,
                 policy=policy,
                 state="in_sync",
                 next_sweep_at=kit.now(),
             )
-        hook.register(kit, self.connection())
+        connection = self.connection(link.connection_id)
+        fields.refresh(kit, connection, kit.mailchimp(connection), compare=False)  # as who sets it up does
+        hook.register(kit, connection)
+        return link
 
-    def _token(self) -> str:
+    def _token(self, connection_id: str) -> str:
         token = self.ground.control.token(self.mailchimp_account)
-        return self.kit.sealer.seal(token, token_bind(self.connection_id))
+        return self.kit.sealer.seal(token, token_bind(connection_id))
 
-    def connection(self) -> ConnectionRow:
+    def connection(self, connection_id: str) -> ConnectionRow:
         """The connection as it stands."""
         with self._built.kit.store.read() as c:
-            row = connections.get(c, self.connection_id)
+            row = connections.get(c, connection_id)
         assert row is not None
         return row
 
@@ -183,12 +202,29 @@ class House:
 
     def grant_again(self) -> None:
         """The customer connects again."""
-        token = self._token()
+        for link in self.links:
+            self._grant(link.connection_id, self._token(link.connection_id))
+
+    def _grant(self, connection_id: str, token: str) -> None:
         with self._built.kit.store.write() as c:
-            row = connections.lock(c, self.connection_id)
+            row = connections.lock(c, connection_id)
             assert row is not None
             now = self.fate.clock.now()
             connections.update(c, row.id, now, token_sealed=token)
             if row.state == "reconnect":
                 columns: dict[str, Any] = {"problem_code": None, "problem_detail": None, "next_sweep_at": now}
                 connections.update(c, row.id, now, state="in_sync", **columns)
+
+    def change_field(self, audience: str, method: str, number: int | None, **body: Any) -> Any:
+        """The marketer adds (`number` None), changes or deletes a merge field, past everything that goes
+        wrong. Returns the field; None where it is gone."""
+        self.set_clock_there()
+        token = self.ground.control.token(self.mailchimp_account)
+        url = f"{self.ground.api}/3.0/lists/{audience}/merge-fields" + (f"/{number}" if number else "")
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = self.ground.under.handle_request(
+            httpx.Request(method, url, json=body or None, headers=headers)
+        )
+        answer.read()
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None

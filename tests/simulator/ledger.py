@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 
 @dataclass(frozen=True)
 class Act:
     """A yes or a no of a person, as its evidence states it. `contacts` are the platform's contacts of that
-    person at the time; `about_address` says that it means the address alone (a bounce)."""
+    person at the time, and their member's id in Mailchimp where it was said there; `about_address` says that
+    it means the address alone (a bounce); `audience` where it was said in Mailchimp: there it counts for that
+    audience alone. None for the platform, and for all."""
 
     kind: str
     at: datetime
     address: str | None
     contacts: frozenset[str] = frozenset()
     about_address: bool = False
+    audience: str | None = None
 
     def concerns(self, address: str, contact: str | None, lives_at: Mapping[str, str] | None = None) -> bool:
         """Whether it was said at this address, or by the person who is this contact. What was said to the
@@ -24,6 +27,8 @@ class Act:
         homes = {(lives_at or {}).get(who, address) for who in self.contacts}
         goes_along = not self.about_address and not self.kind.startswith("there:")
         has_moved = goes_along and bool(homes) and address not in homes
+        if self.kind == "cleaned" and homes and address not in homes:
+            return False  # what the platform knew of a bounce went with its contact; Mailchimp finds out anew
         if self.address == address and not has_moved:
             return True
         return not self.about_address and contact is not None and contact in self.contacts
@@ -40,9 +45,29 @@ class Ledger:
     back: list[Act] = field(default_factory=list)
     """They, or the marketer, subscribed them in Mailchimp."""
     lives_at: dict[str, str] = field(default_factory=dict)
-    """The addresses of the living contacts now; "" for none."""
+    """The contacts' addresses, "" for none: of the deleted ones, the last that they had."""
     deleted: set[str] = field(default_factory=set)
     """Addresses and Mailchimp ids of members whose contact the platform has deleted."""
+    came_having_left: set[str] = field(default_factory=set)
+    """Addresses to which somebody came who had left, and the contacts who had them then: one person, all."""
+    fresh: list[Act] = field(default_factory=list)
+    """What was said to the platform since all was quiet last."""
+
+    def towards(self, audience: str) -> Ledger:
+        """What counts for this audience: what was said to the platform, and there."""
+        return replace(
+            self,
+            no=[act for act in self.no if act.audience in {None, audience}],
+            back=[act for act in self.back if act.audience == audience],
+        )
+
+    def rename(self, old: str, new: str) -> None:
+        """Somebody who was known from Mailchimp alone has the platform's id from now on."""
+        for acts in (self.yes, self.no, self.asked, self.back, self.fresh):
+            acts[:] = [
+                replace(act, contacts=act.contacts - {old} | {new}) if old in act.contacts else act
+                for act in acts
+            ]
 
     def last_yes(self, address: str, contact: str | None, *, asked: bool = False) -> datetime | None:
         """When they last said yes to the platform, by its evidence."""
@@ -59,6 +84,13 @@ class Ledger:
         acts = [act for act in self.no if act.concerns(address, contact, self.lives_at)]
         return max(acts, key=lambda act: act.at, default=None)
 
+    def _may_be_older(self, no: Act, address: str, contact: str) -> bool:
+        """Whether nobody can tell that this no is later than their yes: Mailchimp says of a deletion at
+        another address only that they are gone. Who said yes since both sides agreed may be asked."""
+        is_elsewhere = no.kind == "there:delete" and no.address != address
+        said = {"subscribed", "pending"}
+        return is_elsewhere and any(act.kind in said and act.concerns(address, contact) for act in self.fresh)
+
     def may_write_to(self, address: str, contacts: Iterable[str], *, asked: bool = False) -> str:
         """Return "" where one of these contacts gives us the right to subscribe (or to ask) this address;
         else why none does."""
@@ -67,7 +99,7 @@ class Ledger:
             yes, no = self.last_yes(address, contact, asked=asked), self.last_no(address, contact)
             if yes is None:
                 why = f"{contact} never said yes with evidence"
-            elif no is not None and yes <= no.at:
+            elif no is not None and yes <= no.at and not (asked and self._may_be_older(no, address, contact)):
                 why = f"{contact} said yes at {yes:%d %H:%M:%S}, and no ({no.kind}) at {no.at:%d %H:%M:%S}"
             else:
                 return ""

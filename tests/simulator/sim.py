@@ -4,46 +4,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import sqlalchemy as sa
 
-from processor import contacts, install, process, push, sweep, tick
+from processor import contacts, install, leave_out, process, push, sweep, tick
 from processor.domain.contact import Consent, ConsentStatus, email_key
 from processor.domain.edit import ContactPatch
 from processor.domain.event import Delivery
 from processor.domain.policy import FieldRule, Policy
 from processor.errors import Conflict, Invalid, NotFound, StoreDown
+from processor.push import collect
 from processor.store import contacts as stored_contacts
 from processor.store import inbox
-from processor.store import members as stored_members
-from processor.store.tables import batches, changes, events, members
+from processor.store.tables import changes
 from tests.simulator.fate import Clock, Crash, Fate, Fault
 from tests.simulator.ground import Ground
 from tests.simulator.house import ACCOUNT, House
 from tests.simulator.ledger import Act, Ledger
+from tests.simulator.place import FIELDS, Place
 from tests.simulator.witness import Witness
 
-try:
-    from processor.push import collect
-except ImportError:  # pragma: no cover - before batches are collected by a verb of their own
-    collect = None  # type: ignore[assignment]
-
-FIELDS = {"first_name": "FNAME", "city": "CITY", "points": "POINTS"}
+KINDS = {"first_name": "text", "city": "text", "points": "number"}
 POLICY = Policy(
-    fields=(
-        FieldRule(field="first_name", target="FNAME"),
-        FieldRule(field="city", target="CITY"),
-        FieldRule(field="points", target="POINTS", type="number"),
-    )
+    fields=tuple(FieldRule(field=name, target=tag, type=KINDS[name]) for name, tag in FIELDS.items())
 )
-_DUE = (
-    sa.select(sa.func.min(events.c.due_at)),
-    sa.select(sa.func.min(members.c.due_at)),
-    sa.select(sa.func.min(batches.c.next_poll_at)),
-)
+LEFT = frozenset({ConsentStatus.UNSUBSCRIBED, ConsentStatus.CLEANED})
 CONTENT_TYPE = "application/x-www-form-urlencoded"
 Step = tuple[str, dict[str, Any]]
 
@@ -73,24 +61,31 @@ class _Mishaps(logging.Handler):
 class Sim:
     """A world that steps are carried out in. Raises Wrong."""
 
-    def __init__(self, ground: Ground, policy: Policy = POLICY, *, skew_seconds: float = 0.0, seed: int = 0):
+    def __init__(
+        self,
+        ground: Ground,
+        policy: Policy = POLICY,
+        *,
+        skew_seconds: float = 0.0,
+        seed: int = 0,
+        audiences: int = 1,
+    ):
         self.clock = Clock(skew_seconds=skew_seconds)
         self.fate = Fate(self.clock)
         self.ledger = Ledger()
-        self.post: list[bytes] = []
-        """Webhooks under way."""
         self.trace: list[str] = []
         self.is_revoked = False
         self.ever: set[str] = set()
         """Contacts that the platform wrote and did not delete."""
-        self.witness: Any = None
+        self.witnesses: list[Witness] = []
         self._mishaps = _Mishaps(self.fate)
         logger = logging.getLogger("processor")
         logger.addHandler(self._mishaps)
         logger.propagate = False
-        self.house = House(ground, self.fate, policy, self._after_call, seed)
+        self.house = House(ground, self.fate, policy, self._after_call, seed, audiences)
         self.policy = policy
-        self.witness = Witness(self)
+        self.places = [Place(self, link) for link in self.house.links]
+        self.witnesses = [Witness(self, place) for place in self.places]
         self.fate.points_left = None
 
     def close(self) -> None:
@@ -106,8 +101,16 @@ class Sim:
 
     @property
     def audience(self) -> str:
-        """The audience's id."""
-        return self.house.audience
+        """The id of the (first) audience."""
+        return self.places[0].audience
+
+    def place(self, where: int) -> Place:
+        """One of the audiences; any number names one."""
+        return self.places[where % len(self.places)]
+
+    def witness(self, place: Place) -> Witness:
+        """Who watches this audience."""
+        return self.witnesses[self.places.index(place)]
 
     def do(self, step: Step) -> None:
         """Carry one step out. One that makes no sense now does nothing."""
@@ -152,12 +155,40 @@ class Sim:
                 if isinstance(written.error, Invalid):
                     self.trace.append(f"     refused: {written.error}")
 
+        everybody = self.contacts_now()
         self._verb("put", put)
         after = self.contacts_now(patches)
+        self.note_addresses()
         for who, patch in patches.items():
             if who in after:
                 self.ever.add(who)
                 self._remember(who, patch, before.get(who), after[who])
+                self._note_who_came_having_left(after[who])
+        self._follow_who_was_renamed(everybody, set(after) - set(before))
+
+    def _note_who_came_having_left(self, contact: Any) -> None:
+        """Whoever has the address of somebody who left is the same person to the platform, also when one of
+        them moves on."""
+        address = email_key(contact.email or "")
+        people = self.people(address) if address else frozenset()
+        held = self.contacts_now(people)
+        if len(held) > 1:
+            for witness in self.witnesses:
+                for one in held:
+                    witness.spoil(one)  # what one of them says may come to the other
+        if len(held) > 1 and any(one.consent.status in LEFT for one in held.values()):
+            self.ledger.came_having_left |= {address, *people}
+
+    def _follow_who_was_renamed(self, before: Mapping[str, Any], new: set[str]) -> None:
+        """Who was known from Mailchimp alone may have got the platform's id: choices go along."""
+        gone = set(before) - set(self.contacts_now(list(before)))
+        for old in gone:
+            for one in new:
+                if email_key(before[old].email or "") == email_key(self.contacts_now([one])[one].email or ""):
+                    self.ledger.rename(old, one)
+                    for place in self.places:
+                        if old in place.chosen:
+                            place.chosen = place.chosen - {old} | {one}
 
     def _consent(self, status: str, ago: float | None, evidence: bool) -> Consent:
         at = None if ago is None else self.clock.at - timedelta(seconds=ago)
@@ -167,11 +198,15 @@ class Sim:
         if before is not None and before.version == after.version:
             return
         address = email_key(after.email or "") or None
-        self.witness.wrote_here(who, patch, before, after)
+        for witness in self.witnesses:
+            witness.wrote_here(who, patch, before, after)
         consent = patch.consent
         if not isinstance(consent, Consent):
             return
+        if consent.at is None and before is not None and before.consent.status is consent.status:
+            return  # what is known already, said again without a time, is no new act
         act = Act(consent.status.value, consent.at or self.clock.at, address, frozenset({who}))
+        self.ledger.fresh.append(act)
         if consent.status is ConsentStatus.SUBSCRIBED and consent.has_evidence:
             self.ledger.yes.append(act)
         elif consent.status is ConsentStatus.PENDING and consent.has_evidence:
@@ -193,57 +228,115 @@ class Sim:
             except NotFound:
                 return
 
-        linked = self.rows().get(who)
+        linked = [row for place in self.places if (row := place.rows().get(who)) is not None]
         self._verb("delete", delete)
         if who not in self.contacts_now([who]):
             self.ever.discard(who)
-            self.witness.spoil(who)
-            self.ledger.deleted |= {email_key(held.email or ""), who}
-            if linked is not None and linked.mailchimp_contact_id:
-                self.ledger.deleted.add(linked.mailchimp_contact_id)
+            for witness in self.witnesses:
+                witness.spoil(who)
+            known = {row.mailchimp_contact_id for row in linked if row.mailchimp_contact_id}
+            self.ledger.deleted |= {email_key(held.email or ""), who, *known}
 
     # -- Mailchimp: the person, the marketer, the net
 
-    def do_there(self, act: str, email: str, **more: Any) -> None:
+    def do_there(self, act: str, email: str, where: int = 0, **more: Any) -> None:
         """Something happens to a member in Mailchimp."""
-        self._there(act, email, more)
+        self._there(self.place(where), act, email, more)
 
-    def do_meanwhile(self, calls: int, act: str, email: str, **more: Any) -> None:
+    def do_meanwhile(self, calls: int, act: str, email: str, where: int = 0, **more: Any) -> None:
         """The same between two of our next calls."""
-        self.fate.meanwhile.append((calls, lambda: self._there(act, email, more)))
+        self._meanwhile(calls, lambda: self._there(self.place(where), act, email, more))
 
-    def _there(self, act: str, email: str, more: dict[str, Any]) -> None:
+    def _meanwhile(self, calls: int, happen: Callable[[], None]) -> None:
+        self.fate.meanwhile.append((calls, happen))
+
+    def _there(self, place: Place, act: str, email: str, more: dict[str, Any]) -> None:
         self.house.set_clock_there()
-        before = self.control.member(self.audience, email)
+        before = place.member(email)
+        more = self._in_todays_tags(place, more)
         try:
             if act == "bulk":
                 if before is None:
-                    self.control.put_members(self.audience, [{"email_address": email, **more}])
-                after = self.control.member(self.audience, email)
+                    self.control.put_members(place.audience, [{"email_address": email, **more}])
+                after = place.member(email)
             else:
-                after = self.control.act(self.audience, act, email, **more)
+                after = self.control.act(place.audience, act, email, **more)
         except httpx.HTTPStatusError as error:
             self.trace.append(f"     Mailchimp: {error}")
             return
         self._collect_post()
         self.trace.append(f"     there: {_brief(before)} => {_brief(after)}")
-        self._note_there(act, email_key(email), before, after)
-        self.witness.look()
+        self._note_there(place, act, email_key(email), before, after)
+        self.witness(place).look()
 
-    def _note_there(self, act: str, address: str, before: Any, after: Any) -> None:
+    def _in_todays_tags(self, place: Place, more: dict[str, Any]) -> dict[str, Any]:
+        if "merge_fields" not in more:
+            return more
+        names = {tag: name for name, tag in FIELDS.items()}
+        today = {names[tag]: value for tag, value in more["merge_fields"].items()}
+        return {**more, "merge_fields": {place.tags[n]: v for n, v in today.items() if n in place.tags}}
+
+    def _note_there(self, place: Place, act: str, address: str, before: Any, after: Any) -> None:
         was, now = before and before["status"], after and after["status"]
         second = self.clock.there().replace(microsecond=0)
         # Who parts from an address before anybody knew of a member there is somebody else to all of us.
-        people = self.linked(before)
+        people = place.linked(before)
         gone = act == "delete" and before is not None
+
+        def note(kind: str, *, about_address: bool = False) -> Act:
+            member = {one["contact_id"] for one in (before, after) if one}
+            return Act(f"there:{kind}", second, address, people | member, about_address, place.audience)
+
         if now == "subscribed" and (was != now or act in {"subscribe", "add"}):
-            self.ledger.back.append(Act(f"there:{act}", second, address, people))
-        self.witness.happened_there(act, before, after)
+            self.ledger.back.append(note(act))
+        self.witness(place).happened_there(act, before, after)
         # Who had left, and is unsubscribed once more, shows nowhere in Mailchimp.
         if gone or (was != now and now in {"unsubscribed", "archived"}) or act == "complain":
-            self.ledger.no.append(Act(f"there:{act}", second, address, people))
+            self.ledger.no.append(note(act))
         elif now == "cleaned" and was != now:
-            self.ledger.no.append(Act("there:bounce", second, address, people, about_address=True))
+            self.ledger.no.append(note("bounce", about_address=True))
+
+    def do_field(self, act: str, name: str, where: int = 0) -> None:
+        """The marketer gives a merge field another tag, deletes it, or adds one with the tag that it began
+        with, which is another field."""
+        self._change_field(self.place(where), act, name)
+
+    def do_meanwhile_field(self, calls: int, act: str, name: str, where: int = 0) -> None:
+        """The same between two of our next calls."""
+        self._meanwhile(calls, lambda: self._change_field(self.place(where), act, name))
+
+    def _change_field(self, place: Place, act: str, name: str) -> None:
+        house, number = self.house, place.numbers[name]
+        if act == "rename" and name in place.tags:
+            tag = place.tags[name]
+            place.tags[name] = tag[:-1] if tag.endswith("2") else f"{tag}2"
+            try:
+                house.change_field(place.audience, "PATCH", number, tag=place.tags[name])
+            except AssertionError:  # another field has the tag by now
+                place.tags[name] = tag
+        elif act == "delete" and name in place.tags:
+            house.change_field(place.audience, "DELETE", number)
+            self.witness(place).field_is_gone(name)
+            del place.tags[name]
+        elif act == "add" and FIELDS[name] not in {
+            *place.tags.values(),
+            *place.strange,
+            *self._mapped(place),
+        }:
+            house.change_field(
+                place.audience, "POST", None, tag=FIELDS[name], name=FIELDS[name], type=KINDS[name]
+            )
+            place.strange.add(FIELDS[name])
+        self.witness(place).look()
+
+    def note_addresses(self) -> None:
+        """Let the ledger know where everybody lives now."""
+        self.ledger.lives_at |= {who: email_key(c.email or "") for who, c in self.contacts_now().items()}
+
+    def _mapped(self, place: Place) -> set[str]:
+        # One field in another's place before anybody has noticed that the first is gone cannot be told from
+        # one that was emptied.
+        return {rule.target for rule in self.house.connection(place.connection_id).policy.fields}
 
     def people(self, address: str) -> frozenset[str]:
         """The platform's contacts with this address."""
@@ -251,69 +344,62 @@ class Sim:
             found = stored_contacts.find_by_email_keys(c, ACCOUNT, [address]).get(address, [])
         return frozenset(contact.id for contact in found)
 
-    def linked(self, member: Any) -> frozenset[str]:
-        """The platform's contact who is linked with this member."""
-        if member is None:
-            return frozenset()
-        with self.house.store.read() as c:
-            rows = stored_members.by_views(
-                c, self.house.connection_id, mailchimp_contact_ids=[member["contact_id"]]
-            )
-        return frozenset(row.contact_id for row in rows if row.contact_id)
-
-    def do_double_opt_in(self, on: bool) -> None:
+    def do_double_opt_in(self, on: bool, where: int = 0) -> None:
         """The marketer changes the audience's setting."""
-        self.control.change_audience(self.audience, double_optin=on)
+        self.control.change_audience(self.place(where).audience, double_optin=on)
 
     # -- the post
 
     def _collect_post(self) -> None:
-        self.post += self.house.ground.take_post(self.audience)
+        for audience, body in self.house.ground.take_post():
+            next(place for place in self.places if place.audience == audience).post.append(body)
 
-    def do_deliver(self, how: str, which: int = 0) -> None:
+    def do_deliver(self, how: str, which: int = 0, where: int = 0) -> None:
         """The post brings webhooks: all, all in the wrong order, one of them, one twice; or loses one."""
-        if not self.post:
+        place = self.place(where)
+        if not place.post:
             return
-        place = which % len(self.post)
+        number = which % len(place.post)
         bodies = {
-            "all": self.post,
-            "reverse": self.post[::-1],
-            "one": [self.post[place]],
-            "again": [self.post[place]],
+            "all": place.post,
+            "reverse": place.post[::-1],
+            "one": [place.post[number]],
+            "again": [place.post[number]],
             "lose": [],
         }[how]
         if how in {"all", "reverse"}:
-            self.post = []
+            place.post = []
         elif how in {"one", "lose"}:
-            del self.post[place]
-        self._verb("receive", lambda: self._receive(bodies))
+            del place.post[number]
+        self._verb("receive", lambda: self._receive(place, bodies))
 
-    def _receive(self, bodies: list[bytes]) -> None:
+    def _receive(self, place: Place, bodies: list[bytes]) -> None:
         now = self.clock.at
-        kept = [Delivery(self.house.connection_id, body, CONTENT_TYPE, now, True) for body in bodies]
+        kept = [Delivery(place.connection_id, body, CONTENT_TYPE, now, True) for body in bodies]
         if kept:
             with self.house.kit.store.write() as c:
                 inbox.keep(c, kept)
 
     # -- our verbs
 
-    def do_process(self) -> None:
+    def do_process(self, where: int = 0) -> None:
         """A worker comes for events."""
-        self._verb("process", lambda: process.process(self.house.kit, self.house.connection_id))
+        self._verb("process", lambda: process.process(self.house.kit, self.place(where).connection_id))
 
-    def do_push(self) -> None:
+    def do_push(self, where: int = 0) -> None:
         """A worker comes for contacts."""
-        self._verb("push", lambda: push.push(self.house.kit, self.house.connection_id))
+        self._verb("push", lambda: push.push(self.house.kit, self.place(where).connection_id))
 
-    def do_collect(self) -> None:
+    def do_collect(self, where: int = 0) -> None:
         """A worker comes for the results of batches."""
-        if collect is not None:
-            self.house.ground.breathe()
-            self._verb("collect", lambda: collect.collect(self.house.kit, self.house.connection_id))
+        self.house.ground.breathe()
+        self._verb("collect", lambda: collect.collect(self.house.kit, self.place(where).connection_id))
 
-    def do_sweep(self, full: bool) -> None:
-        """A worker goes round the audience."""
-        self._verb("sweep", lambda: sweep.sweep(self.house.kit, self.house.connection_id, full=full))
+    def do_sweep(self, full: bool, where: int = 0) -> Any:
+        """A worker goes round the audience. Returns what was found, None where it did not come to its end."""
+        return self._verb(
+            "sweep", lambda: sweep.sweep(self.house.kit, self.place(where).connection_id, full=full)
+        )
 
     def do_tick(self) -> None:
         """The clock ticks."""
@@ -323,13 +409,31 @@ class Sim:
         """Time passes."""
         self.clock.go_on(seconds)
 
-    def do_pause(self) -> None:
+    def do_pause(self, where: int = 0) -> None:
         """Somebody pauses the connection."""
-        self._verb("pause", lambda: install.pause(self.house.kit, self.house.connection_id))
+        self._verb("pause", lambda: install.pause(self.house.kit, self.place(where).connection_id))
 
-    def do_resume(self) -> None:
+    def do_resume(self, where: int = 0) -> None:
         """Somebody lets it go on."""
-        self._verb("resume", lambda: install.resume(self.house.kit, self.house.connection_id))
+        self._verb("resume", lambda: install.resume(self.house.kit, self.place(where).connection_id))
+
+    def do_leave_out(self, email: str, where: int = 0) -> None:
+        """Somebody chooses to leave whoever has this address out of the audience."""
+        place, people = self.place(where), self.people(email_key(email))
+        self._verb(
+            "leave out",
+            lambda: leave_out.leave_out(self.house.kit, place.connection_id, None, list(people), "jo"),
+        )
+        place.chosen |= place.left_out(people)
+
+    def do_take_back(self, where: int = 0) -> None:
+        """Somebody takes everybody back in."""
+        place = self.place(where)
+        self._verb(
+            "take back",
+            lambda: leave_out.take_back(self.house.kit, place.connection_id, None, sorted(place.chosen)),
+        )
+        place.chosen = place.left_out(place.chosen)
 
     def do_revoke(self) -> None:
         """The customer takes the access away."""
@@ -365,12 +469,14 @@ class Sim:
         if self.fate.is_dead:
             self.house.start_process()
         self.trace += [f"     {call}" for call in self.house.wire.calls[calls:]]
-        self.witness.ours(name)
+        for witness in self.witnesses:
+            witness.ours(name)
         return done
 
     def _after_call(self, call: str) -> None:
-        if self.witness is not None:
-            self.witness.ours(call)
+        for witness in self.witnesses:
+            if witness.audience in call or "batches" in call:
+                witness.ours(call)
 
     # -- looking
 
@@ -382,18 +488,8 @@ class Sim:
             return {contact.id: contact for contact in stored_contacts.page(c, ACCOUNT, None, 1000)}
 
     def rows(self) -> dict[str, Any]:
-        """Members' rows by the contact that they are linked with."""
-        return {row.contact_id: row for row in self.all_rows() if row.contact_id}
-
-    def all_rows(self) -> list[Any]:
-        """All members' rows."""
-        with self.house.store.read() as c:
-            return stored_members.find(c, self.house.connection_id, limit=1000)
-
-    def _due(self) -> tuple[datetime | None, ...]:
-        """When the oldest event, member and batch are due; None where none is."""
-        with self.house.store.read() as c:
-            return tuple(c.execute(query).scalar() for query in _DUE)
+        """Rows of the (first) audience by the contact that they are linked with."""
+        return self.places[0].rows()
 
     def feed_length(self) -> int:
         """How many entries the changes feed has."""
@@ -408,24 +504,47 @@ class Sim:
         self.trace.append(f"-- {self.clock.at:%d %H:%M:%S} quiet")
         self.fate.mend()
         self.do_grant()
-        if self.house.connection().state == "paused":
-            self.do_resume()
+        for where, place in enumerate(self.places):
+            if self.house.connection(place.connection_id).state == "paused":
+                self.do_resume(where)
         self._settle("before the full sweep")
-        self.witness.no_one_waits("before the full sweep")
-        self.do_sweep(full=True)
+        for witness in self.witnesses:
+            witness.no_one_waits("before the full sweep")
+        self._sweep_all()
         self._settle("after the full sweep")
-        self.witness.all_is_well()
+        for witness in self.witnesses:
+            witness.all_is_well()
         self._nothing_left_to_do()
-        self.witness.begin_round()
+        self.ledger.fresh = []
+        for witness in self.witnesses:
+            witness.begin_round()
         self.trace.append(f"-- {self.clock.at:%d %H:%M:%S} all is well")
+
+    def _sweep_all(self) -> None:
+        for where, place in enumerate(self.places):
+            self._sweep_once(where, place)
+
+    def _sweep_once(self, where: int, place: Place) -> None:
+        """One full sweep from its beginning to its end. One that was interrupted comes to its end first, and
+        a worker who died in it holds its turn for a while."""
+        for _ in range(20):
+            is_another = self.house.connection(place.connection_id).sweep_cursor is not None
+            done = self.do_sweep(full=True, where=where)
+            if done is not None and not is_another:
+                return
+            if done is None:
+                self.clock.go_on(10)
+                self.do_tick()
+        raise Wrong("no_sweep", "no sweep comes to its end")
 
     def _settle(self, when: str) -> None:
         until = self.clock.at + timedelta(days=6)
         for _ in range(400):
             self._collect_post()
-            self.do_deliver("all")
-            due = self._due()
-            oldest = min((at for at in due if at is not None), default=None)
+            for where in range(len(self.places)):
+                self.do_deliver("all", where=where)
+            due = [place.due() for place in self.places]
+            oldest = min((at for one in due for at in one if at is not None), default=None)
             if oldest is None:
                 return
             if oldest > until:
@@ -433,9 +552,10 @@ class Sim:
             if oldest > self.clock.at:
                 self.clock.at = oldest
             self.do_tick()
-            for at, verb in zip(due, (self.do_process, self.do_push, self.do_collect), strict=True):
-                if at is not None and at <= self.clock.at:
-                    verb()
+            for where, one in enumerate(due):
+                for at, verb in zip(one, (self.do_process, self.do_push, self.do_collect), strict=True):
+                    if at is not None and at <= self.clock.at:
+                        verb(where)
             self._no_mishaps()
             self.clock.go_on(0.5)
         raise Wrong("unsettled", f"{when}, something is due for ever: {self.describe_due()}")
@@ -444,15 +564,16 @@ class Sim:
         """What is due, for people."""
         return "; ".join(
             f"{row.contact_id} {row.email_key} {row.state} {row.reason} due {row.due_at} claim {row.claim}"
-            for row in self.all_rows()
+            for place in self.places
+            for row in place.all_rows()
             if row.due_at or row.claim
         )
 
     def _nothing_left_to_do(self) -> None:
         calls, feed = len(self.house.wire.calls), self.feed_length()
-        before = self.witness.state_of_rows()
+        before = [witness.state_of_rows() for witness in self.witnesses]
         self.clock.go_on(100)
-        self.do_sweep(full=True)
+        self._sweep_all()
         self._settle("after the second full sweep")
         # Whoever was refused for an address that is another's is tried once in each full sweep.
         written = [c for c in self.house.wire.calls[calls:] if not c.startswith("GET") and c[-3:] < "400"]
@@ -460,7 +581,7 @@ class Sim:
             raise Wrong("restless", f"the second full sweep sends {written}")
         if self.feed_length() != feed:
             raise Wrong("restless", "the second full sweep changes contacts")
-        if self.witness.state_of_rows() != before:
+        if [witness.state_of_rows() for witness in self.witnesses] != before:
             raise Wrong("restless", "the second full sweep changes what is agreed")
 
     def _no_mishaps(self) -> None:

@@ -129,8 +129,40 @@ def any_trouble(r: random.Random) -> Step:
     return (kind, {"after": r.randrange(25)}) if kind == "crash" else (kind, {})
 
 
-def history(seed: int, steps: int, *, tangled: bool = False) -> tuple[dict[str, Any], list[list[Step]]]:
-    """The history with this number: how it begins, and its steps in rounds; after each round all is quiet."""
+AT_ONE_PLACE = frozenset(
+    {
+        *("there", "meanwhile", "field", "meanwhile_field", "deliver", "process", "push", "collect", "sweep"),
+        *("pause", "resume", "leave_out", "take_back"),
+    }
+)
+"""Steps that are about one audience."""
+
+
+def any_wide_step(r: random.Random, level: int, homes: Homes = OWN) -> Step:
+    """The next step where there are two audiences, whose marketer changes merge fields too, and whom contacts
+    are left out of."""
+    chance = r.random()
+    if chance < 0.05:
+        name, named = "field", {"act": r.choice(FIELD_ACTS), "name": r.choice(("city", "points"))}
+        if level > 2 and r.random() < 0.3:
+            name, named = "meanwhile_field", {"calls": r.randrange(6), **named}
+    elif chance < 0.08:
+        name, named = "leave_out", {"email": r.choice(homes[r.choice(PEOPLE)])}
+    elif chance < 0.11:
+        name, named = "take_back", {}
+    else:
+        name, named = any_step(r, level, homes)
+    return (name, {**named, "where": r.randrange(2)}) if name in AT_ONE_PLACE else (name, named)
+
+
+FIELD_ACTS = ("rename", "rename", "delete", "add")
+
+
+def history(
+    seed: int, steps: int, *, tangled: bool = False, wide: bool = False
+) -> tuple[dict[str, Any], list[list[Step]]]:
+    """The history with this number: how it begins, and its steps in rounds; after each round all is quiet.
+    `tangled`: contacts take each other's addresses; `wide`: with all that the steps at two audiences are."""
     r = random.Random(seed)
     level = seed % 4
     begin = {
@@ -139,10 +171,13 @@ def history(seed: int, steps: int, *, tangled: bool = False) -> tuple[dict[str, 
         "winner": r.choice(["newest", "platform", "mailchimp"]),
         "seed": seed,
     }
+    if wide:
+        begin["audiences"] = r.choice([1, 2, 2])
+    step = any_wide_step if wide else any_step
     rounds: list[list[Step]] = []
     left = steps
     while left > 0:
         length = min(left, r.choice([3, 6, 10, 20, 40]))
-        rounds.append([any_step(r, level, SHARED if tangled else OWN) for _ in range(length)])
+        rounds.append([step(r, level, SHARED if tangled else OWN) for _ in range(length)])
         left -= length
     return begin, rounds

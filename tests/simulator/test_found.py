@@ -16,13 +16,19 @@ YES = ("subscribed", 300.0, True)
 NO = ("unsubscribed", 5.0, True)
 
 
-def live(on: Ground, *steps: Step) -> Sim:
+QUIET: Step = ("quiet", {})
+"""Here all is quiet for a while, and is judged."""
+
+
+def live(on: Ground, *steps: Step, audiences: int = 1) -> Sim:
     """Live a history, and let all be quiet at its end."""
-    sim = Sim(on)
+    sim = Sim(on, audiences=audiences)
     try:
-        for step in steps:
-            sim.do(step)
-        sim.quiet()
+        for step in (*steps, QUIET):
+            if step is QUIET:
+                sim.quiet()
+            else:
+                sim.do(step)
     finally:
         sim.close()
     return sim
@@ -236,6 +242,151 @@ def test_an_opt_out_outlives_the_contact_under_its_own_id_at_another_address(on:
     )
     assert status(sim, ANN) is None
     assert sim.contacts_now()["c1"].consent.status is ConsentStatus.UNSUBSCRIBED
+
+
+def test_who_comes_back_to_an_address_after_being_deleted_elsewhere_finds_the_member_there(
+    on: Ground,
+) -> None:
+    """They were asked at one address and at another, where the marketer deleted them; the platform moves
+    them back. Nobody may be asked for whom both sides say that they left."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": ("pending", 5.0, True)}),
+        QUIET,
+        ("put", {"who": "c1", "email": BOB}),
+        QUIET,
+        ("there", {"act": "delete", "email": BOB}),
+        ("put", {"who": "c1", "email": ANN}),
+    )
+    assert (status(sim, ANN), sim.rows()["c1"].email_key) == ("unsubscribed", ANN)
+
+
+def test_who_has_yet_to_confirm_for_one_audience_is_not_asked_by_the_other(on: Ground) -> None:
+    """They filled in the form of one newsletter, and hear of that one alone."""
+    sim = live(
+        on,
+        ("double_opt_in", {"on": True, "where": 1}),
+        ("there", {"act": "subscribe", "email": ANN, "where": 1}),
+        audiences=2,
+    )
+    assert status(sim, ANN) is None
+    assert sim.places[1].member(ANN)["status"] == "pending"
+
+
+def test_who_leaves_by_another_member_has_left_at_the_address_too(on: Ground) -> None:
+    """A contact moves to the address of another one, and is unsubscribed where it was: the two are one
+    person, as if it had moved afterwards."""
+    sim = live(
+        on,
+        ("there", {"act": "add", "email": BOB, "status": "subscribed"}),
+        ("put", {"who": "c1", "consent": ("subscribed", 5.0, True)}),
+        ("put", {"who": "c1", "email": ANN}),
+        QUIET,
+        ("put", {"who": "c1", "email": BOB}),
+        ("there", {"act": "unsubscribe", "email": ANN, "by": "user"}),
+    )
+    assert status(sim, BOB) == "unsubscribed"
+
+
+def test_a_member_whose_contact_cannot_take_it_along_is_the_next_ones(on: Ground) -> None:
+    """Both are looked at in one push: the one who moves on, to an address that is taken, and the one who
+    comes to the address that is left."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        QUIET,
+        ("there", {"act": "subscribe", "email": BOB}),
+        ("put", {"who": "c3", "email": ANN, "consent": YES}),
+        ("put", {"who": "c1", "email": BOB}),
+    )
+    assert (sim.rows()["c3"].state, sim.rows()["c3"].email_key) == ("in_sync", ANN)
+
+
+def test_who_is_left_out_does_not_fail_of_an_address_that_is_anothers(on: Ground) -> None:
+    """Two contacts have one address; the one without a member is left out, and changes."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        QUIET,
+        ("put", {"who": "c2", "email": ANN, "consent": YES}),
+        QUIET,
+        ("leave_out", {"email": ANN}),
+        ("put", {"who": "c2", "fields": {"city": "Rome"}}),
+    )
+    assert {row.reason for row in sim.rows().values()} == {"by_choice"}
+
+
+def test_a_field_that_the_answer_lacks_is_looked_for_at_once(on: Ground) -> None:
+    """The marketer renames a field while somebody who left still has it to be written: it goes to the new
+    tag, and no call is made again and again until the next comparison of everybody."""
+    sim = live(
+        on,
+        ("there", {"act": "add", "email": ANN, "status": "subscribed"}),
+        QUIET,
+        ("field", {"act": "rename", "name": "points"}),
+        ("put", {"who": "c1", "email": ANN, "fields": {"points": 1}, "consent": ("unsubscribed", 0.0, True)}),
+        ("pass", {"seconds": 1.0}),
+        ("push", {}),
+        ("push", {}),
+        ("push", {}),
+    )
+    assert sim.places[0].member(ANN)["merge_fields"]["POINTS2"] == 1
+    assert len([call for call in sim.house.wire.calls if '"merge_fields"' in call]) == 2
+
+
+def test_a_complaint_outdoes_an_older_yes_also_where_they_had_left_before(on: Ground) -> None:
+    """No look shows that somebody who is unsubscribed complained: the webhook alone tells."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("push", {}),
+        ("put", {"who": "c1", "consent": NO}),
+        QUIET,
+        ("put", {"who": "c1", "consent": ("subscribed", 5.0, True)}),
+        ("there", {"act": "complain", "email": ANN}),
+    )
+    assert status(sim, ANN) == "unsubscribed"
+    assert sim.contacts_now()["c1"].consent.status is ConsentStatus.UNSUBSCRIBED
+
+
+def test_who_was_archived_holds_no_address_back_that_they_have_left(on: Ground) -> None:
+    """Their member stays where it was, and is met by the contact who has the address now."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("push", {}),
+        ("there", {"act": "archive", "email": ANN}),
+        QUIET,
+        ("put", {"who": "c3", "email": ANN}),
+        QUIET,
+        ("put", {"who": "c1", "email": BOB}),
+    )
+    assert (sim.rows()["c3"].reason, sim.rows()["c3"].email_key) == ("archived", ANN)
+
+
+def test_a_yes_between_two_ways_of_leaving_leads_nowhere(on: Ground) -> None:
+    """They said no here, and the marketer unsubscribed them afterwards: only a yes after both counts."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": ("unsubscribed", 300.0, True)}),
+        ("there", {"act": "add", "email": ANN, "status": "unsubscribed"}),
+        QUIET,
+        ("put", {"who": "c1", "consent": ("subscribed", 300.0, True)}),
+    )
+    assert status(sim, ANN) == "unsubscribed"
+
+
+def test_what_was_agreed_with_one_contact_makes_no_yes_of_the_next_a_new_one(on: Ground) -> None:
+    """Somebody who left moves on; whoever has the address then said yes before that."""
+    sim = live(
+        on,
+        ("put", {"who": "c3", "email": ANN, "consent": ("unsubscribed", 259_200.0, True)}),
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("there", {"act": "subscribe", "email": ANN}),
+        QUIET,
+        ("put", {"who": "c3", "email": BOB}),
+    )
+    assert status(sim, ANN) == "unsubscribed"
 
 
 def test_nothing_is_told_of_an_act_that_was_not_sent(on: Ground) -> None:

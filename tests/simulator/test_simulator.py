@@ -15,16 +15,19 @@ from tests.production.services import Database
 from tests.simulator.drive import run
 from tests.simulator.ground import Ground, ground
 from tests.simulator.sim import Sim, Step
-from tests.simulator.story import any_step, history
+from tests.simulator.story import any_wide_step, history
 
-SLOW_HISTORIES = 200
+SLOW_HISTORIES = {"": 70, "wide": 70, "tangled": 40}
+"""How many of each kind: as they always were; with two audiences, changed fields and choices; and with
+contacts who take each other's addresses."""
 
 
-def lives_well(on: Ground, seed: int, steps: int) -> None:
+def lives_well(on: Ground, seed: int, steps: int, kind: str = "") -> None:
     """Live one history; tell all of it where it goes wrong."""
-    kind, about, trace = run(on, *history(seed, steps))
+    wrong, about, trace = run(on, *history(seed, steps, wide=kind == "wide", tangled=kind == "tangled"))
     replay = f"python -m tests.simulator.drive --seed {seed} --steps {steps} --count 1"
-    assert not kind, "\n".join([*trace, about, replay])
+    replay += f" --{kind}" if kind else ""
+    assert not wrong, "\n".join([*trace, about, replay])
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -34,6 +37,12 @@ def test_a_history_ends_well(on: Ground, seed: int) -> None:
     lives_well(on, seed, 30)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_history_at_two_audiences_ends_well(on: Ground, seed: int) -> None:
+    """Consent to each by itself; the marketer changes fields, and somebody leaves contacts out."""
+    lives_well(on, seed, 25, "wide")
+
+
 def test_a_history_ends_well_over_real_http(tmp_path: Path) -> None:
     """The sandbox behind a socket, in a thread of its own."""
     with ground(tmp_path, real_http=True) as on:
@@ -41,10 +50,13 @@ def test_a_history_ends_well_over_real_http(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 100 + SLOW_HISTORIES))
-def test_very_many_histories_end_well(on: Ground, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [(kind, seed) for kind, count in SLOW_HISTORIES.items() for seed in range(100, 100 + count)],
+)
+def test_very_many_histories_end_well(on: Ground, kind: str, seed: int) -> None:
     """The same, for minutes."""
-    lives_well(on, seed, 40)
+    lives_well(on, seed, 40, kind)
 
 
 @pytest.mark.services
@@ -59,7 +71,7 @@ def test_histories_end_well_on_postgresql(tmp_path: Path, seeds: range) -> None:
 @st.composite
 def steps(draw: st.DrawFn) -> Step:
     """Any step, each kind of trouble included."""
-    return any_step(random.Random(draw(st.integers(0, 2**24))), draw(st.integers(0, 3)))
+    return any_wide_step(random.Random(draw(st.integers(0, 2**24))), draw(st.integers(0, 3)))
 
 
 @pytest.mark.slow
@@ -69,7 +81,7 @@ def test_no_shortest_history_goes_wrong(on: Ground) -> None:
     class Machine(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
-            self.sim = Sim(on)
+            self.sim = Sim(on, audiences=2)
 
         @rule(step=steps())
         def do(self, step: Step) -> None:
@@ -86,6 +98,6 @@ def test_no_shortest_history_goes_wrong(on: Ground) -> None:
                 self.sim.close()
 
     thorough = settings(
-        max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
     )
     run_state_machine_as_test(Machine, settings=thorough)  # type: ignore[no-untyped-call]

@@ -111,7 +111,7 @@ class Wire(httpx.BaseTransport):
         )
         body = request.read().decode(errors="replace")
         asked = "&".join(f"{k}={v}" for k, v in request.url.params.multi_items() if "fields" not in k)
-        self.calls.append(f"{name} {asked}{body} -> {answer.status_code}")
+        self.calls.append(f"{name} {asked}{body} -> {answer.status_code}{_all_refused(answer)}")
         if request.method != "GET" or "batches" in name:
             self._watch(self.calls[-1])
         fate.point(f"after {name}")
@@ -127,6 +127,14 @@ class Wire(httpx.BaseTransport):
 
 
 _OF_THE_WIRE = frozenset({"content-length", "content-encoding", "transfer-encoding"})
+
+
+def _all_refused(answer: httpx.Response) -> str:
+    """Say of an answer to a batch subscribe call that nobody was taken."""
+    if answer.status_code != 200 or b'"new_members"' not in answer.content:
+        return ""
+    told = answer.json()
+    return "" if told["new_members"] or told["updated_members"] else ", all refused"
 
 
 def _problem(status: int, title: str) -> httpx.Response:
