@@ -15,7 +15,7 @@ from processor.domain.edit import LEFT
 from processor.domain.ledger import FROM_THERE, Side, is_further_evidence
 from processor.domain.mapping import under_this_map
 from processor.domain.namesake import MAILED, has_left_too, taken_off
-from processor.domain.permission import Heard, changed, settle
+from processor.domain.permission import PERMISSION, Heard, changed, settle
 from processor.domain.plan import Exclusion, MemberState, Plan
 from processor.domain.reconcile import parted, reconcile
 from processor.domain.way import heard_of
@@ -297,12 +297,18 @@ def _with_permissions(
 
 
 def _hear_beside(table: Table, before: MemberRow, sighting: Sighting, contact: Contact) -> None:
-    """Write down what has changed of marketing permissions and SMS; not what a push has just changed itself,
-    which is told by the push."""
+    """Write down what has changed of marketing permissions and SMS, and tell the platform; not what a push
+    has just changed itself, which is told by the push."""
     sent = before.asked if sighting.way is not None else {}
-    for heard in changed(before.theirs, sighting.member):
-        if heard.name.removeprefix("permissions.") not in sent:
-            table.hear_beside(contact, heard, _cause(table))
+    news = [
+        heard
+        for heard in changed(before.theirs, sighting.member)
+        if heard.name.removeprefix(PERMISSION) not in sent
+    ]
+    for heard in news:
+        table.hear_beside(contact, heard, _cause(table))
+    if news:
+        table.tell_beside(contact.id, news, _cause(table))
 
 
 def _fresh_contact(table: Table, row: MemberRow, member: Member) -> Contact:

@@ -12,7 +12,7 @@ from processor.domain import word
 from processor.domain.contact import Base, Consent, ConsentStatus, Contact, Member, MemberStatus, email_key
 from processor.domain.edit import Edit, carry_out, consent_json, contact_json, what_json
 from processor.domain.ledger import FROM_THERE, ConsentEntry, Side, Who, who_said
-from processor.domain.permission import Heard
+from processor.domain.permission import PERMISSION, SMS, Heard
 from processor.domain.plan import ContactChange, Exclusion, FieldConflict
 from processor.domain.word import Word
 from processor.errors import Conflict
@@ -321,7 +321,7 @@ class Table:
     def tell(self, edit: Edit, why: dict[str, Any]) -> None:
         """Keep a contact that was written, and put it into the feed."""
         self.put_contact(edit.contact)
-        if edit.what.keys() - {"consent", AUDIENCE_CONSENT}:
+        if any(not _is_of_one_audience(name) for name in edit.what.keys() - {"consent"}):
             self._spread.add(edit.contact.id)
         self.feed.append(
             Change(
@@ -378,6 +378,16 @@ class Table:
             )
         )
 
+    def tell_beside(self, contact_id: str, news: Sequence[Heard], why: dict[str, Any]) -> None:
+        """Tell the platform of them: of one audience, and by whose words there."""
+        contact = self.contact(contact_id)
+        if contact is None:
+            return
+        texts = {heard.name: heard.text for heard in news if heard.text}
+        told = replace(contact, version=contact.version + 1, updated_at=self.now)
+        what = {heard.name: (heard.before, heard.after) for heard in news}
+        self.tell(Edit(told, what), {**why, **({"texts": texts} if texts else {})})
+
     def dispute(self, contact_id: str, found: Sequence[FieldConflict]) -> None:
         """Write conflicts down, with both values."""
         for one in found:
@@ -392,6 +402,10 @@ class Table:
                 self.now,
             )
             self.conflicts.append(row)
+
+
+def _is_of_one_audience(name: str) -> bool:
+    return name in {AUDIENCE_CONSENT, SMS} or name.startswith(PERMISSION)
 
 
 def own_id(member: Member) -> str:

@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from processor.domain.contact import Member, MemberStatus
 
 GIVEN, WITHDRAWN = "given", "withdrawn"
+PERMISSION, SMS = "permissions.", "sms"
+"""What stands beside the status, in ledger, history and feed: a permission has its id behind this."""
 _MAY_WITHDRAW = frozenset(
     {
         MemberStatus.SUBSCRIBED,
@@ -88,7 +90,7 @@ def settle(acts: Mapping[str, Act], theirs: Member | None, now: datetime) -> Set
             if not act.enabled and is_fresh:
                 left[permission_id] = replace(act, is_guard=True)
         elif act.enabled and not _may_give(act, theirs, now):
-            name = f"permissions.{permission_id}"
+            name = PERMISSION + permission_id
             dropped.append(Heard(name, GIVEN, WITHDRAWN, known.text, theirs.last_changed))
         else:
             left[permission_id] = act
@@ -111,6 +113,6 @@ def changed(before: Member | None, now: Member | None) -> Iterator[Heard]:
         known = before.permissions.get(permission_id)
         if known is not None and known.enabled != seen.enabled:
             words = word_of(known.enabled), word_of(seen.enabled)
-            yield Heard(f"permissions.{permission_id}", *words, seen.text, now.last_changed)
+            yield Heard(PERMISSION + permission_id, *words, seen.text, now.last_changed)
     if now.sms_status and now.sms_status != before.sms_status:
-        yield Heard("sms", before.sms_status, now.sms_status, "", now.sms_changed_at or now.last_changed)
+        yield Heard(SMS, before.sms_status, now.sms_status, "", now.sms_changed_at or now.last_changed)

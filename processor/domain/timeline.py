@@ -41,11 +41,9 @@ def undo(contact: Mapping[str, Any], what: Mapping[str, Any]) -> dict[str, Any] 
 def _with(contact: Mapping[str, Any], what: Mapping[str, Any], when: str, version: int) -> dict[str, Any]:
     now = {**contact, "fields": dict(contact["fields"]), "version": version}
     for name, pair in what.items():
-        if name in MARKS:
-            continue
         if name.startswith(FIELD):
             now["fields"][name.removeprefix(FIELD)] = pair[when]
-        else:
+        elif name in EMPTY:  # what one audience's record says is not the contact's own
             now[name] = pair[when]
     now["fields"] = {name: value for name, value in now["fields"].items() if value is not None}
     return now

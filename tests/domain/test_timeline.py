@@ -61,3 +61,15 @@ def test_a_deletion_ends_it() -> None:
     contact = contact_json(Contact("acme", "jo", "jo@maple-street.test", version=3))
     assert redo(contact, {"deleted": {"before": False, "after": True}}) is None
     assert redo(contact, {"erased": {"before": False, "after": True}}) is None
+
+
+def test_what_one_audience_says_is_no_part_of_the_contact() -> None:
+    """Taken back and carried out again, it leaves nothing behind."""
+    now = contact_json(Contact("acme", "1", "jo@maple-street.test", version=2))
+    what = {
+        "permissions.a1": {"before": "given", "after": "withdrawn"},
+        "audience_consent": {"before": {"status": "subscribed"}, "after": {"status": "unsubscribed"}},
+    }
+    before = undo(now, what)
+    assert before == {**now, "version": 1}
+    assert redo(before, what) == now

@@ -17,6 +17,7 @@ from processor.domain.plan import MemberState
 from processor.errors import Conflict, Invalid, NotFound
 from processor.permissions import Said
 from processor.store import connections, consents, members
+from processor.sweep import sweep
 from tests.whole.world import ACCOUNT, SUBSCRIBED, World, begin, prepared, until
 
 JO = "jo@maple-street.test"
@@ -287,3 +288,24 @@ def test_an_erasure_leaves_neither_permission_nor_phone(europe: Europe) -> None:
         rows = members.find(c, europe.acme.connection_id, limit=10)
         assert consents.of_contact(c, ACCOUNT, ["1"], 50) == []
     assert [(row.theirs, row.word, dict(row.asked)) for row in rows] == [(None, None, {})]
+
+
+def test_what_changes_in_mailchimp_is_told_in_the_feed(europe: Europe) -> None:
+    """Once, with the connection and the permission's own words; what we sent ourselves is not."""
+    acme, (before,) = europe.acme, europe.acme.contacts()
+    acme.control.permit(europe.audience.id, JO, **{europe.mail: True})
+    acme.control.sms(europe.audience.id, JO, "subscribed", "+15550100")
+    sweep(acme.kit, acme.connection_id)
+    told = acme.changes()[-1].change
+    assert told.what == {
+        f"permissions.{europe.mail}": {"before": "withdrawn", "after": "given"},
+        "sms": {"before": None, "after": "subscribed"},
+    }
+    assert told.why["connection"] == acme.connection_id
+    assert told.why["texts"] == {f"permissions.{europe.mail}": "Direct Mail"}
+    assert told.version == acme.contacts()[0].version == before.version + 1
+    count = len(acme.changes())
+    sweep(acme.kit, acme.connection_id)
+    europe.say(europe.ads, True)
+    until(lambda: set(europe.given) == {europe.mail, europe.ads} and acme.settled())
+    assert len(acme.changes()) == count

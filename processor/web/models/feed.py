@@ -41,7 +41,9 @@ class ChangeAnswer(Answer):
     origin: Origin
     what: dict[str, Any] = Field(
         description="Each changed name with its value before and after. `audience_consent` is what one "
-        "audience's record says of somebody who is in others too; the contact's own `consent` stays."
+        "audience's record says of somebody who is in others too; the contact's own `consent` stays. "
+        "`permissions.<id>` (given or withdrawn) and `sms` are what has changed in the audience of the "
+        "connection that `why` names, where `texts` has the permissions' own."
     )
     why: dict[str, Any] = Field(description="What caused it: an event, a connection, a call.")
     contact: ContactAnswer | None = Field(description="The whole contact afterwards; null when deleted.")

@@ -51,6 +51,7 @@ NAMES: Mapping[str, str] = {
     "audience_consent": "consent towards one audience",
     "status": "status in Mailchimp",
     "id": "id on your platform",
+    "sms": "SMS",
     "deleted": "deleted",
     "erased": "erased",
 }
