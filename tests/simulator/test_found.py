@@ -374,7 +374,7 @@ def test_a_yes_between_two_ways_of_leaving_leads_nowhere(on: Ground) -> None:
 
 
 def test_what_was_agreed_with_one_contact_makes_no_yes_of_the_next_a_new_one(on: Ground) -> None:
-    """Somebody who left moves on; whoever has the address then said yes before the member was unsubscribed."""
+    """Somebody who left moves on; whoever has the address then said yes before it was unsubscribed."""
     sim = live(
         on,
         ("put", {"who": "c3", "email": ANN, "consent": ("unsubscribed", 259_200.0, True)}),
