@@ -63,6 +63,7 @@ class Audience:
     path: str = ""
     secret: str = ""
     told_at: dict[str, float] = field(default_factory=dict)
+    changed_at: dict[int, datetime] = field(default_factory=dict)
 
     def request(self, number: int, city: str) -> bytes:
         """Return the bytes of one delivery: this person's city is another now."""
@@ -71,7 +72,7 @@ class Audience:
         body = urlencode(
             {
                 "type": "profile",
-                "fired_at": now.strftime("%Y-%m-%d %H:%M:%S"),
+                "fired_at": self.changed_at[number].strftime("%Y-%m-%d %H:%M:%S"),
                 "data[email]": email,
                 "data[list_id]": self.id,
                 "data[merges][EMAIL]": email,
@@ -132,6 +133,7 @@ def change(made: Stand, audience: Audience, people: int) -> None:
     made.control.webhooks(drop=1.0)
     for number in range(audience.first, audience.first + people):
         made.control.edit(audience.id, f"person{number}@bench.test", merge_fields={"CITY": "Graz"})
+        audience.changed_at[number] = datetime.now(UTC)
     made.control.webhooks(drop=0.0)
 
 

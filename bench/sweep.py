@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.alone import in_sync
@@ -72,10 +72,10 @@ def _filled(made: Stand, people: int) -> tuple[str, str]:
     in_sync(made, connection_id)
     control.put_members(listed.id, (member(n, "Oslo") for n in range(people)))
     connection = _connection(made, connection_id)
-    newest = None
+    newest = datetime.min.replace(tzinfo=UTC)
     for read in read_ahead(kit.mailchimp(connection), listed.id, Place(None, None)):
         _fill(made, connection, read.page.members)
-        newest = max(m.last_changed for m in read.page.members if m.last_changed)
+        newest = max(filter(None, [newest, *(m.last_changed for m in read.page.members)]))
     with kit.store.write() as c:
         # A minute behind is what the next sweep reads again, so the last ones are a minute old.
         connections.advance_watermark(c, connection_id, newest + timedelta(minutes=2), utc_now())
@@ -90,12 +90,10 @@ def _connection(made: Stand, connection_id: str) -> ConnectionRow:
 
 
 def _fill(made: Stand, connection: ConnectionRow, page: Sequence[Member]) -> None:
-    """Write a page of members as a first sync leaves them; whoever is there already, at a page's edge, is."""
+    """Write a page of members as a first sync leaves them."""
     now = utc_now()
     with made.house.store.write() as c:
-        known = contacts.get_many(c, ACCOUNT, [own_id(m) for m in page])
-        new = [m for m in page if own_id(m) not in known]
-        pairs = [_pair(connection, m) for m in new]
+        pairs = [_pair(connection, seen) for seen in page]
         contacts.insert_many(c, [contact for contact, _ in pairs], now)
         members.insert_many(c, [row for _, row in pairs], now)
 

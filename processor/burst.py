@@ -29,10 +29,10 @@ LOOKS_PER_PAGE = 2
 
 MANY = 100
 """Deliveries answered by one reading: more are likely to be on their way."""
-REST = timedelta(seconds=2)
-"""How long the ones after them wait for each other after such a reading. A call takes as long as some hundred
-deliveries need to come in, and every reading takes two: without a rest a long burst costs two calls for each
-third of a second."""
+REST, LONGEST_REST = timedelta(seconds=2), timedelta(seconds=5)
+"""How long the ones after them wait for each other after such a reading: as long as it took, within these
+bounds. A call takes as long as some hundred deliveries need to come in, and every reading takes two and one
+for each thousand who changed in the last seconds: without a rest a long burst costs that again and again."""
 
 
 def is_resting(kit: Kit, connection_id: str) -> bool:
@@ -72,6 +72,7 @@ def read(
 
     Safe to repeat. Raises MailchimpError, StoreDown.
     """
+    began = kit.now()
     with kit.store.read() as c:
         newest_event = inbox.find(c, EventFilter(connection_id=connection.id), limit=1)
     audience, since = connection.audience_id or "", _since(kit, connection)
@@ -87,7 +88,8 @@ def read(
             return asked.answers()
     if newest is not None:
         event_id = newest_event[0].id if newest_event else 0
-        rests_until = kit.now() + REST if len(questions) >= MANY else None
+        rest = min(max(REST, kit.now() - began), LONGEST_REST)
+        rests_until = kit.now() + rest if len(questions) >= MANY else None
         kit.readings[connection.id] = Reading(audience, event_id, newest - SHORT_OVERLAP, rests_until)
         with kit.store.write() as c:
             connections.advance_watermark(c, connection.id, newest, kit.now())
@@ -105,7 +107,7 @@ def _pages(
             return
         yield first.page.members
         if first.following is not None:
-            for read in read_ahead(mailchimp, audience, first.following):
+            for read in read_ahead(mailchimp, audience, first.following, first.page.members):
                 yield read.page.members
 
 

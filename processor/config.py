@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(10.0, gt=0, description="Time a sender has for its body.")
     lease_seconds: float = Field(300.0, gt=0, description="After this a silent worker's work is taken over.")
     tick_seconds: float = Field(1.0, gt=0, description="How often the clock looks for forgotten work.")
+    push_wait_seconds: float = Field(
+        1.0, ge=0, le=60, description="How long an edit waits for more of the same contact, to go up as one."
+    )
     sweep_minutes: float = Field(15.0, gt=0, description="How often changes are asked for beside webhooks.")
     full_sweep_hours: float = Field(24.0, gt=0, description="How often both sides are compared in full.")
     event_attempts: int = Field(12, ge=1, description="Attempts before an event is dead.")
@@ -128,6 +131,7 @@ class Settings(BaseSettings):
     most_changes: int = Field(1_000_000, ge=1000, description="Changes kept of one account at most.")
     most_deliveries: int = Field(5_000_000, ge=1000, description="Deliveries kept at most.")
     most_pushes: int = Field(20_000_000, ge=1000, description="Rows of what was sent up, kept at most.")
+    most_conflicts: int = Field(1_000_000, ge=1000, description="Conflicts kept at most.")
 
     @property
     def channel_urls(self) -> list[str]:

@@ -26,6 +26,8 @@ from processor.store.endpoints import Columns, EndpointRow, EndpointState
 from processor.store.ids import new_id
 from processor.store.notices_rows import Attempt, NoticeRow
 
+MOST_SECRETS = 8
+"""Secrets that sign for one endpoint at a time: the newest, and those of the day before."""
 MOST = 20
 """Endpoints that an account may have: each is told of every change."""
 
@@ -134,15 +136,17 @@ def remove(kit: Kit, endpoint_id: str, account_id: str | None) -> None:
 
 
 def rotate(kit: Kit, endpoint_id: str, account_id: str | None) -> tuple[EndpointRow, str]:
-    """Give the endpoint a new secret, and return it with it; for a day the one before signs too. Raises
-    NotFound, StoreDown."""
+    """Give the endpoint a new secret, and return it with it; for a day the one before signs too, also where
+    there is another new one meanwhile: the answer may be lost, and the call made again. Raises NotFound,
+    StoreDown."""
     secret = secret_of(secrets.token_bytes(SECRET_BYTES))
     with kit.store.write() as c:
         now = kit.now()
         row = _allowed(endpoints.lock(c, endpoint_id), endpoint_id, account_id)
         fresh = {"sealed": kit.sealer.seal(secret, endpoint_bind(row.id)), "until": None}
         before = {**row.secrets[0], "until": (now + OLD_SECRET_LASTS).isoformat()}
-        endpoints.change(c, row.id, now, secrets=[fresh, before])
+        older = [one for one in row.secrets[1:] if datetime.fromisoformat(one["until"]) > now]
+        endpoints.change(c, row.id, now, secrets=[fresh, before, *older][:MOST_SECRETS])
         return _allowed(endpoints.get(c, endpoint_id), endpoint_id, account_id), secret
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from processor.broker import COLLECT, ERASE, PROCESS, PUSH, SWEEP
+from processor.broker import COLLECT, ERASE, PREVIEW, PROCESS, PUSH, SWEEP
 from processor.domain.connection import ConnectionState
 from processor.domain.contact import email_key, subscriber_hash
 from processor.erasing import PlaceState, delete_there
@@ -35,8 +35,8 @@ TRY_AGAIN = timedelta(minutes=1)
 SOON = timedelta(seconds=2)
 PAGE = 200
 """Deliveries read at once: each may be as large as the receiver takes."""
-WORK = (PROCESS, *places(PUSH), COLLECT, SWEEP)
-"""Work in which a view of the member may be under way."""
+WORK = (PROCESS, *places(PUSH), COLLECT, SWEEP, PREVIEW)
+"""Work in which a view of the member may be under way, or a line of a preview that names them."""
 
 
 def erase(kit: Kit, account_id: str, contact_id: str) -> ErasureRow:

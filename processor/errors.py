@@ -6,7 +6,7 @@
     ├── IllegalTransition       a state change that the tables of `domain.event` do not know
     ├── Conflict                somebody else changed it first, or it exists already
     ├── NotFound                no such account, contact, connection, event
-    ├── Expired                 a place in the changes feed that is not kept any more
+    ├── Expired                 a place that the changes feed does not have, or not any more
     ├── Invalid                 the caller's input is wrong, and says where
     ├── Unfit                   a picture is not taken: too large, no picture, from where nobody may fetch
     ├── StoreDown               the database does not answer
@@ -66,7 +66,8 @@ class NotFound(BothwaysError):
 
 
 class Expired(BothwaysError):
-    """A cursor of the changes feed is older than what is kept: its reader has missed something."""
+    """A cursor of the changes feed is older than what is kept, or beyond its end: its reader misses
+    something."""
 
     code = "cursor_expired"
 

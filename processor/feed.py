@@ -28,7 +28,8 @@ def read(
     kit: Kit, account_id: str, *, after: str | None, limit: int = 100, origin: Origin | None = None
 ) -> FeedPage:
     """Return what changed after the cursor; from the beginning without one. Safe to repeat: a cursor can
-    be used again. Raises Invalid for a cursor that was not ours, StoreDown."""
+    be used again. Raises Invalid for a cursor that was not ours, Expired for one whose place is not in this
+    feed (any more), NotFound, StoreDown."""
     seq = _seq(after)
     limit = max(1, min(limit, MOST))
     with kit.store.read() as c:
@@ -36,9 +37,9 @@ def read(
     return FeedPage(rows, cursor_of(cursor), more=len(rows) == limit)
 
 
-def _seq(cursor: str | None) -> int:
+def _seq(cursor: str | None) -> int | None:
     if not cursor:
-        return 0
+        return None
     digits = cursor.removeprefix("c")
     if not (cursor.startswith("c") and digits.isascii() and digits.isdigit() and len(digits) < 19):
         raise Invalid(

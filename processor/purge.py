@@ -118,7 +118,7 @@ def _kept(settings: Settings) -> Mapping[Kind, tuple[int, int | None]]:
         Kind.CHANGES: (history, settings.most_changes),
         Kind.DELIVERIES: (settings.keep_deliveries_days, settings.most_deliveries),
         Kind.PUSHES: (history, settings.most_pushes),
-        Kind.CONFLICTS: (history, None),
+        Kind.CONFLICTS: (history, settings.most_conflicts),
         Kind.RUNS: (settings.keep_runs_days, None),
         Kind.RECEIPTS: (settings.keep_receipts_days, None),
     }

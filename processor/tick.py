@@ -159,6 +159,14 @@ def ring_for_work(kit: Kit, now: datetime) -> None:
         first_sync.look(kit, one)
 
 
+def due_soon(kit: Kit) -> list[tuple[str, datetime]]:
+    """Return (connection, when) of what is to be pushed before the next tick, the soonest first: edits wait
+    for a second, and need not wait for the clock as well. Raises StoreDown."""
+    now = kit.now()
+    with kit.store.read() as c:
+        return members.due_soon(c, now, now + timedelta(seconds=kit.settings.tick_seconds), MANY)
+
+
 def forget_old_notices(kit: Kit, now: datetime) -> int:
     """Delete, once an hour, what was settled long ago: notices, and of any endpoint all but the newest;
     mails; issues. Returns how many. Safe to repeat."""

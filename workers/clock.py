@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import dramatiq
 
+from processor.broker import PUSH
 from processor.errors import StoreDown
 from processor.kit import Kit
 from processor.log import say
-from processor.tick import stop, tick
+from processor.tick import due_soon, stop, tick
 from workers.standin import StandIn
 
 logger = logging.getLogger(__name__)
@@ -45,13 +49,26 @@ class Clock:
 
     def _run(self) -> None:
         while not self._end.is_set():
+            until = time.monotonic() + self._kit.settings.tick_seconds
             try:
-                tick(self._kit)
+                leads = tick(self._kit)
+                until = time.monotonic() + self._kit.settings.tick_seconds
+                if leads:
+                    self._ring_in_time(due_soon(self._kit), until)
             except StoreDown:
                 say(logger, logging.ERROR, "the database does not answer", actor="clock")
             except Exception:
                 logger.exception("a tick failed")
-            self._end.wait(self._kit.settings.tick_seconds)
+            self._end.wait(max(until - time.monotonic(), 0))
+
+    def _ring_in_time(self, soon: Sequence[tuple[str, datetime]], until: float) -> None:
+        """Wake workers for what becomes due before the next tick, when it does."""
+        for connection_id, due_at in soon:
+            left_seconds = until - time.monotonic()
+            wait_seconds = (due_at - self._kit.now()).total_seconds()
+            if wait_seconds >= left_seconds or self._end.wait(max(wait_seconds, 0)):
+                return
+            self._kit.bell.ring(PUSH, [connection_id])
 
 
 class ClockMiddleware(dramatiq.Middleware):

@@ -58,12 +58,9 @@ class _Found:
 
 
 def _gathered(kit: Kit, text: str, account: str | None, as_of: str | None, limit: int) -> _Found:
-    if as_of is not None and account is not None:
-        # By its id also a contact that is gone by now.
-        return _Found(account, report.as_of(kit, account, text, _moment(as_of)))
-    one = report.one_of(report.named(kit, text, account))
     if as_of is not None:
-        return _Found(one.account_id, report.as_of(kit, one.account_id, one.id, _moment(as_of)))
+        return _Found(*report.named_then(kit, text, account, _moment(as_of)))
+    one = report.one_of(report.named(kit, text, account))
     found = _Found(one.account_id, contact_answer(one).model_dump(mode="json"))
     found.standings = report.standings(kit, one.account_id, one.id)
     found.history = list(report.history(kit, one.account_id, one.id, limit=limit).happenings)
@@ -74,9 +71,9 @@ def _gathered(kit: Kit, text: str, account: str | None, as_of: str | None, limit
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise Invalid("Write the time as 2026-05-01T12:00:00Z.", "as_of") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _plain(found: _Found) -> dict[str, Any]:

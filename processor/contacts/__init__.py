@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from processor import namesakes
 from processor.broker import PUSH
@@ -51,6 +51,8 @@ class _Hand:
 
     now: datetime
     by: str | None
+    wait: timedelta = timedelta()
+    """How long what was written waits for more of the same contact before it goes up."""
 
     @property
     def why(self) -> dict[str, str]:
@@ -82,6 +84,7 @@ def put_many(
 
     def in_one_transaction(c: Connection) -> tuple[list[Written], list[str]]:
         now = kit.now()
+        hand = _Hand(now, by, timedelta(seconds=kit.settings.push_wait_seconds))
         accounts.ensure(c, account_id, now)
         known = contacts.get_many(c, account_id, list(patches))
         adopted = _provisional(c, account_id, patches, known)
@@ -97,7 +100,7 @@ def put_many(
         edits = [w.edit for w in written if w.edit is not None and not w.edit.stale]
         others = {i: row for i, row in held.items() if i not in adopted.values()}
         edits += namesakes.take_off(others, edits, now)
-        return written, _store(c, account_id, edits, set(held), adopted, _Hand(now, by))
+        return written, _store(c, account_id, edits, set(held), adopted, hand)
 
     written, connection_ids = kit.store.write_retrying(in_one_transaction)
     kit.bell.ring(PUSH, connection_ids)
@@ -171,7 +174,7 @@ def _store(
     contacts.insert_many(c, [e.contact for e in edits if e.contact.id not in known], now)
     contacts.update_many(c, [e.contact for e in edits if e.contact.id in known], now)
     urgent = {e.contact.id for e in edits if "consent" in e.what and e.contact.consent.status in LEFT}
-    connection_ids = _mark_due(c, account_id, [e.contact.id for e in edits], urgent, now)
+    connection_ids = _mark_due(c, account_id, [e.contact.id for e in edits], urgent, hand)
     consents.append(c, [_ledger(e, hand) for e in edits if "consent" in e.what])
     changes.append(c, account_id, [_change(e, hand) for e in edits])
     return connection_ids
@@ -188,15 +191,17 @@ def _renamed(edit: Edit, adopted: Mapping[str, str], known: set[str]) -> Edit:
 
 
 def _mark_due(
-    c: Connection, account_id: str, contact_ids: Sequence[str], urgent: set[str], now: datetime
+    c: Connection, account_id: str, contact_ids: Sequence[str], urgent: set[str], hand: _Hand
 ) -> list[str]:
     """Make the contacts due in every connection of the account that has an audience, also in those that
-    wait for a person: what waits is sent when they go on."""
+    wait for a person: what waits is sent when they go on. Return the connections to ring for: what waits for
+    more is found by the clock."""
     ids = connections.at_work(c, account_id)
     if ids and contact_ids:
-        members.mark_due(c, ids, contact_ids, now)  # all in one order first: pushes lock them in it, too
-        members.mark_due(c, ids, [i for i in contact_ids if i in urgent], now, urgent=True)
-    return ids
+        # All in one order first: pushes lock them in it, too.
+        members.mark_due(c, ids, contact_ids, hand.now + hand.wait)
+        members.mark_due(c, ids, [i for i in contact_ids if i in urgent], hand.now, urgent=True)
+    return ids if urgent or not hand.wait else []
 
 
 def _change(edit: Edit, hand: _Hand, *, deleted: bool = False) -> Change:
@@ -258,24 +263,32 @@ def page(kit: Kit, account_id: str, *, after: str | None = None, limit: int = 10
     return ContactsPage(found[:limit], cursor, cursor_of(seq))
 
 
-def delete(kit: Kit, account_id: str, contact_id: str, by: str | None = None) -> None:
+def delete(
+    kit: Kit, account_id: str, contact_id: str, by: str | None = None, *, version: int | None = None
+) -> Contact | None:
     """Delete one contact; what becomes of their members is the connection's rule. Safe to repeat.
 
-    Raises NotFound for one that never was, StoreDown.
+    `version` is the newest one that the caller had seen: with an older one than the stored nothing is done,
+    and the contact is returned as it is; else None. Raises NotFound for one that never was, StoreDown.
     """
 
-    def in_one_transaction(c: Connection) -> list[str]:
+    def in_one_transaction(c: Connection) -> tuple[list[str], Contact | None]:
         now = kit.now()
         held = contacts.lock(c, account_id, [contact_id]).get(contact_id)
         if held is None:
             raise NotFound(f"There is no contact “{contact_id}” in this account.")
         if held.is_deleted:
-            return []
+            return [], None
+        if version is not None and version < held.contact.version:
+            return [], held.contact
         contacts.mark_deleted(c, account_id, [contact_id], now)
-        connection_ids = _mark_due(c, account_id, [contact_id], {contact_id}, now)
+        hand = _Hand(now, by)
+        connection_ids = _mark_due(c, account_id, [contact_id], {contact_id}, hand)
         gone = replace(held.contact, version=held.contact.version + 1)
         gone_edit = Edit(gone, {"deleted": (False, True)})
-        changes.append(c, account_id, [_change(gone_edit, _Hand(now, by), deleted=True)])
-        return connection_ids
+        changes.append(c, account_id, [_change(gone_edit, hand, deleted=True)])
+        return connection_ids, None
 
-    kit.bell.ring(PUSH, kit.store.write_retrying(in_one_transaction))
+    connection_ids, newer = kit.store.write_retrying(in_one_transaction)
+    kit.bell.ring(PUSH, connection_ids)
+    return newer

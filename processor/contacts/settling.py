@@ -24,7 +24,10 @@ def use_other(kit: Kit, connection_id: str, conflict_id: str, account_id: str | 
     connection, row, contact = _read(kit, connection_id, conflict_id, account_id)
     state = state_now(row.field, row.kept, row.other, contact, connection.policy, is_followed=row.is_followed)
     if state is DisputeState.SUPERSEDED or contact is None:
-        raise Conflict("The field has changed since then, so nothing was written. Edit the contact instead.")
+        raise Conflict(
+            "The field has changed since then, or is not kept in step any more, so nothing was written. Edit "
+            "the contact instead."
+        )
     if state is DisputeState.OPEN:
         done = put(kit, connection.account_id, contact.id, _patch(row, contact), by)
         if done.stale:

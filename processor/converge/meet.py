@@ -218,8 +218,8 @@ def _address(contact: Contact) -> str:
 def _stays_behind(row: MemberRow) -> bool:
     """Whether a member cannot go along to its contact's new address: because of another member there, or
     because whoever was archived does not come back by way of a new address."""
-    if (row.state, row.reason) == (MemberState.EXCLUDED, Exclusion.ARCHIVED.value):
-        return True
+    if row.state is MemberState.EXCLUDED:
+        return row.reason == Exclusion.ARCHIVED
     return row.state is MemberState.FAILING and row.reason == "email_taken"
 
 

@@ -13,7 +13,7 @@ from processor.domain.contact import Base, Consent, ConsentStatus, Contact, Memb
 from processor.domain.edit import Edit, carry_out, consent_json, contact_json, what_json
 from processor.domain.ledger import FROM_THERE, ConsentEntry, Side, Who, who_said
 from processor.domain.permission import Heard
-from processor.domain.plan import ContactChange, FieldConflict
+from processor.domain.plan import ContactChange, Exclusion, FieldConflict
 from processor.domain.word import Word
 from processor.errors import Conflict
 from processor.store import (
@@ -23,8 +23,10 @@ from processor.store import (
     connections,
     consents,
     contacts,
+    gone,
     left_out,
     members,
+    members_again,
     reviews,
 )
 from processor.store.changes import Change, Origin
@@ -101,6 +103,18 @@ class Rows:
         """The rows that the database holds otherwise, in the order of their ids."""
         return [row for row in self._written() if row != self._stored.get(row.id)]
 
+    def met(self) -> set[str | None]:
+        """The contacts of whom something was agreed, or said."""
+        rows = self._by_place.values()
+        return {row.contact_id for row in rows if row.word or (row.base and row.base.status)}
+
+    def freed(self) -> set[str]:
+        """The addresses that members have left, by moving on, by being deleted, or with their contacts."""
+        before, now = self._stored.values(), self._by_place.values()
+        return {row.email_key for row in before if _keeps_address(row) and row.email_key} - {
+            row.email_key for row in now if _keeps_address(row)
+        }
+
     def cause_changed(self) -> bool:
         """Whether anybody begins or ceases to fail, or fails of something else."""
         before = (self._stored.get(row.id) for row in self._written())
@@ -118,6 +132,10 @@ class Rows:
 def _is_nobodys(row: MemberRow) -> bool:
     """Whether no member was seen for this row yet."""
     return row.member_id is None and row.mailchimp_contact_id is None
+
+
+def _keeps_address(row: MemberRow) -> bool:
+    return row.status is not MemberStatus.DELETED and row.reason != Exclusion.DELETED_HERE
 
 
 def _names(row: MemberRow) -> list[tuple[str, object]]:
@@ -146,6 +164,7 @@ class Table:
         self._dirty: set[str] = set()
         self._beside: list[str] = []
         self._words: dict[str, list[Word]] = {}
+        self._gone: dict[str, list[Consent]] = {}
         self._spread: set[str] = set()
 
     def lay(self, c: Connection, sightings: Sequence[Sighting], *, hold: bool = True) -> None:
@@ -172,10 +191,18 @@ class Table:
             if row.contact_id is not None and row.contact_id not in self._contacts:
                 raise Conflict("the member was linked with a contact meanwhile")  # read again
             self.rows.put(row, dirty=False)
+        connected = {*beside, self.connection.id}
+        newcomers = self._newcomers()
+        self._gone = gone.said_there(c, self.connection.account_id, newcomers, connected)
         for row_id, contact_id in expecting.items():
             place, locked = self.rows.find(("id", row_id))
             if place is not None and locked is not None and contact_id in self._contacts:
                 self.rows.expect(email_key(self._contacts[contact_id].email or ""), locked)
+
+    def _newcomers(self) -> list[Contact]:
+        """The contacts of whom nothing was agreed in this audience yet."""
+        met = self.rows.met()
+        return [contact for i, contact in self._contacts.items() if i not in met and i not in self._deleted]
 
     def contact(self, contact_id: str | None) -> Contact | None:
         """The living contact with this id."""
@@ -217,11 +244,20 @@ class Table:
         if self._beside and self._spread:
             # What this audience told goes on to the account's others.
             members.mark_due(c, self._beside, sorted(self._spread), self.now)
+        self._let_in_who_waits(c)
         if self.rows.cause_changed():
             reviews.mark(c, [self.connection.id], self.now)
         consents.append(c, self.ledger)
         conflicts.note(c, self.conflicts)
         changes.append(c, self.connection.account_id, self.feed)
+
+    def _let_in_who_waits(self, c: Connection) -> None:
+        """Whoever could not come to an address because of the member there tries again when it is left."""
+        freed = self.rows.freed()
+        found = contacts.ids_at(c, self.connection.account_id, sorted(freed)) if freed else {}
+        waiting = [contact_id for same in found.values() for contact_id in same]
+        if waiting:
+            members_again.look_again(c, self.connection.id, {"email_taken"}, self.now, contact_ids=waiting)
 
     @property
     def is_only(self) -> bool:
@@ -232,7 +268,8 @@ class Table:
         self, contact: Contact, known: Word | None, base: Base | None, status: MemberStatus | None
     ) -> Contact:
         """Return the contact with its consent towards this audience (`domain/word`)."""
-        elsewhere = word.last_no([one.heard for one in self._words.get(contact.id, ())])
+        heard = [one.heard for one in self._words.get(contact.id, ())]
+        elsewhere = word.last_no([*heard, *self._gone.get(contact.id, ())])
         consent = word.towards(
             contact.consent, known, base, status, is_only=self.is_only, elsewhere=elsewhere
         )

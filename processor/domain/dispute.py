@@ -21,7 +21,8 @@ class DisputeState(StrEnum):
     USED = "used"
     """The other value is there now."""
     SUPERSEDED = "superseded"
-    """The field has changed since, or the contact is gone: there is nothing left to choose."""
+    """The field has changed since, or is not kept in step any more, or the contact is gone: there is nothing
+    left to choose."""
 
 
 def state_now(
@@ -34,7 +35,8 @@ def state_now(
     now = _value(field, contact, policy)
     if _is_same(field, now, other):
         return DisputeState.USED
-    is_open = _is_same(field, now, kept) and not is_followed
+    is_mapped = field == EMAIL or not policy.fields or any(rule.field == field for rule in policy.fields)
+    is_open = is_mapped and _is_same(field, now, kept) and not is_followed
     return DisputeState.OPEN if is_open else DisputeState.SUPERSEDED
 
 

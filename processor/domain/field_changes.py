@@ -6,7 +6,7 @@ deleted takes its rule out of the map: what was agreed stays on the platform, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -56,20 +56,29 @@ class KnownFields:
 
 
 def follow(
-    policy: Policy, known: KnownFields | None, found: Sequence[AudienceField], at: datetime
+    policy: Policy,
+    known: KnownFields | None,
+    found: Sequence[AudienceField],
+    at: datetime,
+    interests: Collection[str] | None = None,
 ) -> tuple[Policy, KnownFields]:
     """Return the policy with rules that follow these fields, and what is known then. `known` None is for
-    fields that are read for the first time: what is not mapped was left out by whoever made the map. Safe to
-    repeat."""
+    fields that are read for the first time: what is not mapped was left out by whoever made the map.
+    `interests` are the ids of all that the audience has, None where they were not read. Safe to repeat."""
     fields = tuple(item for item in found if item.tag.upper() != _ADDRESS)
     news: list[FieldNews] = []
-    kept, gone = [], []
+    kept: list[FieldRule] = []
+    gone: list[FieldRule] = []
     for rule in (*policy.fields, *policy.gone):
+        was_gone = rule in policy.gone
         if rule.kind is not FieldKind.MERGE:
-            kept.append(rule)
+            is_there = _is_there(rule, interests, was_gone=was_gone)
+            (kept if is_there else gone).append(rule)
+            if is_there is was_gone:
+                what = FieldChange.RESTORED if is_there else FieldChange.REMOVED
+                news.append(FieldNews(at, what, rule.field, rule.target))
             continue
         item = _counterpart(rule, fields)
-        was_gone = rule in policy.gone
         if item is None:
             gone.append(rule)
             if not was_gone:
@@ -125,6 +134,14 @@ def differs(policy: Policy, known: KnownFields | None, merges: Mapping[str, Any]
     mapped = {rule.target for rule in policy.fields if rule.kind is FieldKind.MERGE}
     lacking = {f"-{tag}" for tag in mapped - merges.keys()}
     return frozenset((merges.keys() - tags - _NO_FIELDS) | lacking) - known.strange
+
+
+def _is_there(rule: FieldRule, interests: Collection[str] | None, *, was_gone: bool) -> bool:
+    """Whether the audience has what is no merge field. A language it always has; an interest keeps its id
+    when it is renamed."""
+    if rule.kind is not FieldKind.INTEREST:
+        return True
+    return not was_gone if interests is None else rule.target in interests
 
 
 def _counterpart(rule: FieldRule, fields: Iterable[AudienceField]) -> AudienceField | None:

@@ -74,7 +74,9 @@ def merge_fields(base: Base | None, ours: Contact, theirs: Member, policy: Polic
         name = rule.field
         mine, known, its = here.get(name), agreed.get(name, UNKNOWN), there.get(name, UNKNOWN)
         value = _aligned(mine, its, known)
-        if mine is not None and mine.problem and value != its:
+        # One that does not fit and was agreed all the same (a choice that is not offered any more, a number
+        # that is too large) is no edit of ours: it gives way to what the marketer put in its place.
+        if mine is not None and mine.problem and value not in (its, known):
             merged.problems.append(problem_of(name, ours.fields[name], mine))
             if known is not UNKNOWN:
                 merged.base[name] = known
@@ -159,9 +161,14 @@ def known_tags(tags: frozenset[str]) -> frozenset[str]:
 
 def merge_tags(base: Base | None, ours: Contact, theirs: Member) -> MergedTags:
     """Return how each tag goes. Only a tag that both sides had is ever removed from one of them, and
-    none is removed here because a cut-off answer does not show it."""
-    had = base.tags if base else frozenset()
-    here, there = known_tags(ours.tags), theirs.tags
+    none is removed here because a cut-off answer does not show it.
+
+    Two spellings of one tag ("vip", "VIP") are one where only one of them is on either side: Mailchimp has
+    been seen to take a tag for another that differs in case only, and each side keeps its own spelling.
+    """
+    here = known_tags(ours.tags)
+    there = _spelled_like(theirs.tags, here)
+    had = _spelled_like(base.tags, here | there) if base else frozenset[str]()
     gone_there = (here & had) - there if theirs.tags_complete else frozenset[str]()
     gone_here = (there & had) - here
     added_here = there - here - had
@@ -173,6 +180,16 @@ def merge_tags(base: Base | None, ours: Contact, theirs: Member) -> MergedTags:
         removed_there=gone_here,
         base=(here & there) | added_here | gone_here | unseen,
     )
+
+
+def _spelled_like(tags: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+    """The tags, in the others' spelling where that is the only difference."""
+    spelling = {_folded(tag): tag for tag in sorted(others - tags)}
+    return frozenset(tag if tag in others else spelling.get(_folded(tag), tag) for tag in tags)
+
+
+def _folded(tag: str) -> str:
+    return " ".join(tag.split()).casefold()
 
 
 def merge_email(base: Base | None, ours: Contact, theirs: Member, policy: Policy) -> MergedEmail:

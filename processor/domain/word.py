@@ -37,13 +37,14 @@ def towards(
     """Return a contact's consent towards one audience.
 
     `said` is the contact's own; `status` the member's there, None for nobody; `is_only` says that the account
-    has no other audience; `elsewhere` is the last no that another audience's record holds. Safe to repeat.
+    has no other audience; `elsewhere` is the last no that another audience's record holds, or held until it
+    was disconnected. Safe to repeat.
     """
     if word is not None:
         return said if said != word.over and (is_only or _is_news(said, word.heard)) else word.heard
-    if is_only:
-        return said
     is_first = status in _MET_FOR_THE_FIRST_TIME and (base is None or base.status is None)
+    if is_only and (said.status in OUT_HERE or _is_from_there(said)):
+        return said
     if _is_from_there(said):
         # Another audience's word: it keeps nobody who is in this one out of it, and brings nobody in; who has
         # yet to confirm there is not asked here as well.

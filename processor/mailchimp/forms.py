@@ -44,7 +44,8 @@ def nest(body: bytes) -> dict[str, Any]:
 
 
 def _plain(written: str) -> str:
-    return scrub(unquote_plus(written, errors="replace"))
+    is_coded = "%" in written or "+" in written
+    return scrub(unquote_plus(written, errors="replace") if is_coded else written)
 
 
 def _path(written: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from processor.domain.word import last_no, towards
 from processor.kit import Kit
 from processor.preview.people import People, required
 from processor.preview.row import PreviewRow, Trouble
-from processor.store import Connection, connections, contacts, members, runs
+from processor.store import Connection, connections, contacts, gone, members, runs
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
 
@@ -96,6 +96,7 @@ class Sides:
         own = self._connection
         beside = [one for one in connections.at_work(c, own.account_id) if one != own.id]
         words = members.words_of(c, beside, [contact.id for contact in page])
+        before = gone.said_there(c, own.account_id, page, [*beside, own.id])
         told = []
         for contact in page:
             row = rows.get(contact.id)
@@ -105,7 +106,9 @@ class Sides:
                 row.base if row else None,
                 None,
                 is_only=not beside,
-                elsewhere=last_no([word.heard for word in words.get(contact.id, ())]),
+                elsewhere=last_no(
+                    [*(word.heard for word in words.get(contact.id, ())), *before.get(contact.id, ())]
+                ),
             )
             told.append(replace(contact, consent=consent))
         return told

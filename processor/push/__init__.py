@@ -19,9 +19,7 @@ from processor.converge import Outcome, Sighting, Verdict, converge
 from processor.converge.meet import OUTAGES
 from processor.domain.connection import LIVE, ConnectionState
 from processor.domain.contact import Contact, email_key
-from processor.domain.mapping import write
 from processor.domain.parcel import Parcel, parcel
-from processor.domain.policy import Policy
 from processor.domain.way import OnItsWay, on_its_way
 from processor.errors import MailchimpError, StoreDown
 from processor.halt import Stopped
@@ -129,6 +127,8 @@ def _work(
     claims = {i: claim for i, claim in errand.claims.items() if i not in errand.held}
     done = [replace(d, parcel=errand.parcels.get(d.row_id)) for d in errand.done]
     conclude(kit, connection, claims, done)
+    if errand.lacks_a_field:
+        fields.look_again(kit, connection)
     failed = [d.error.code for d in done if d.error is not None]
     say(logger, logging.INFO, "members pushed", members=len(done), failed=len(failed))
     _tell(kit, connection, errand, failed)
@@ -161,8 +161,8 @@ class _Errand:
         self.ways: dict[int, OnItsWay] = {}
         self.parcels: dict[int, Parcel] = {}
         self.added = self.changed = self.left = 0
-        self.lost_fields = False
-        """Whether Mailchimp took a field that its answer does not have: the marketer has changed it."""
+        self.lacks_a_field = False
+        """Whether an answer lacks what was just sent: the marketer has changed the fields."""
 
     def run(self) -> None:
         """Know every member, send what is to be sent, and read the answers back."""
@@ -186,8 +186,6 @@ class _Errand:
         self.added += self._read_back(add_all(mailchimp, self.connection, news, self.enough))
         rest = self._in_batches(mailchimp, rest)
         self.changed += self._read_back(change_each(mailchimp, self.connection, rest, self.enough))
-        if self.lost_fields:
-            fields.refresh(self.kit, self.connection, mailchimp)
 
     def fail(self, error: MailchimpError) -> None:
         """Everything that nothing became of yet failed for this."""
@@ -236,6 +234,10 @@ class _Errand:
 
     def _read_back(self, sent: Sequence[Sent]) -> int:
         """Bring the answers to agreement. Returns how many were taken as they were sent."""
+        for one in sent:
+            if one.stood_back:  # nothing was sent, so there is nothing to tell of it
+                self.ways.pop(one.row_id, None)
+                self.parcels.pop(one.row_id, None)
         failed = {
             s.row_id: Done(s.row_id, error=s.error, in_part=s.member is not None)
             for s in sent
@@ -246,12 +248,16 @@ class _Errand:
             for s in sent
             if s.error is None or s.member is not None
         ]
-        outcomes = self._converge(answers)
-        self.lost_fields |= any(_lacks_a_field(o, self.connection.policy) for o in outcomes)
-        done = [_answered(o) for o in outcomes]
+        self.lacks_a_field |= any(self._may_lack_a_field(s) for s in sent)
+        done = [_answered(o) for o in self._converge(answers)]
         done = [d for d in done if d.row_id not in failed]
         self.done += [*failed.values(), *done]
         return sum(d.error is None and not d.unsettled for d in done)
+
+    def _may_lack_a_field(self, sent: Sent) -> bool:
+        way = self.ways.get(sent.row_id)
+        is_told = sent.member is not None or (sent.error is not None and sent.error.code == "refused")
+        return is_told and fields.lacks_a_field(self.connection, way.fields if way else (), sent.member)
 
     def _converge(self, sightings: Sequence[Sighting]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -271,14 +277,6 @@ def _answered(outcome: Outcome) -> Done:
     relink = outcome.plan is not None and outcome.plan.relink
     unsettled = still_differs or outcome.verdict in {Verdict.STALE, Verdict.AGAIN}
     return Done(row_id, unsettled=unsettled, relink=relink)
-
-
-def _lacks_a_field(outcome: Outcome, policy: Policy) -> bool:
-    """Whether a field is still to be sent that the member, who was just written to, does not have at all."""
-    plan, member = outcome.plan, outcome.sighting.member
-    if plan is None or member is None or not plan.up.fields:
-        return False
-    return bool(write(plan.up.fields, policy).merge_fields.keys() - member.merge_fields.keys())
 
 
 def _claims(rows: Sequence[MemberRow]) -> dict[int, str]:

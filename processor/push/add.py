@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from processor.converge import Outcome
 from processor.domain.contact import Member, email_key
@@ -13,7 +12,7 @@ from processor.domain.policy import Policy
 from processor.errors import MailchimpError
 from processor.mailchimp.client import Mailchimp
 from processor.mailchimp.members import ADD_LIMIT, NewMember, Refused
-from processor.push.refused import only_some_fields, without_refused
+from processor.push.refused import ABOUT_FIELDS, also, only_some_fields, tags_of, without_refused
 from processor.push.send import Sent, row_id_of
 from processor.store.connections import ConnectionRow
 
@@ -33,36 +32,91 @@ def add_all(
 
 
 def _add(mailchimp: Mailchimp, connection: ConnectionRow, outcomes: Sequence[Outcome]) -> list[Sent]:
-    audience = connection.audience_id or ""
     new = [_new_member(outcome, connection.policy) for outcome in outcomes]
-    try:
-        added = mailchimp.add_members(audience, new)
-    except MailchimpError as error:
-        return [Sent(row_id_of(o), error=error) for o in outcomes]
-    by_address = {email_key(member.email): member for member in new}
-    there = {email_key(m.email): _whole(m, by_address) for m in added.members}
-    said = {email_key(r.email): r for r in added.refused}
-    # Those of whom single values were refused come in without these.
-    partly = _without_their_refused_fields(new, there, said)
-    with suppress(MailchimpError):
-        again = mailchimp.add_members(audience, [member for member, _ in partly.values()])
-        there |= {email_key(m.email): _whole(m, by_address) for m in again.members}
+    answers = _ask(mailchimp, connection.audience_id or "", new)
     sent, taken = [], set[str]()
     for outcome in outcomes:
         key = email_key((outcome.contact and outcome.contact.email) or "")
-        refusal = said.get(key)
-        if key in there and key not in taken:
-            taken.add(key)
-            left_out = partly[key][1] if key in partly else None
-            sent.append(Sent(row_id_of(outcome), there[key], left_out))
-        elif key in taken:
+        if key in taken:  # two contacts with one address
             sent.append(Sent(row_id_of(outcome), error=MailchimpError("email_taken")))
-        elif refusal is not None:
-            sent.append(Sent(row_id_of(outcome), error=_error(refusal)))
+        elif key in answers.there:
+            sent.append(Sent(row_id_of(outcome), answers.there[key], answers.left_out.get(key)))
         else:
             # Facts.md 4.7: an opted-out address may be passed over in silence.
-            sent.append(Sent(row_id_of(outcome), error=MailchimpError("member_exists")))
+            error = answers.refused.get(key) or MailchimpError("member_exists")
+            sent.append(Sent(row_id_of(outcome), error=error))
+        taken.add(key)
     return sent
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What became of members to add, by address: who is there now, who was refused, and of whom values were
+    left out because Mailchimp refused just these."""
+
+    there: dict[str, Member] = field(default_factory=dict)
+    refused: dict[str, MailchimpError] = field(default_factory=dict)
+    left_out: dict[str, MailchimpError] = field(default_factory=dict)
+
+
+def _ask(mailchimp: Mailchimp, audience: str, new: Sequence[NewMember]) -> _Answers:
+    """Add them, the first of each address; those of whom single values are refused come in without these.
+    Mailchimp may name one value at a time, so they are sent again as long as it names further ones."""
+    answers = _Answers()
+    by_address: dict[str, NewMember] = {}
+    for member in new:
+        by_address.setdefault(email_key(member.email), member)
+    asked = list(by_address.values())
+    while asked:
+        try:
+            added = mailchimp.add_members(audience, asked)
+        except MailchimpError as error:
+            answers.refused |= {email_key(member.email): error for member in asked}
+            break
+        answers.there |= {email_key(m.email): _whole(m, by_address) for m in added.members}
+        said = _refusals(added.refused)
+        asked = []
+        for key, refusal in said.items():
+            before = answers.left_out.get(key)
+            rest = _without_refused(by_address[key], refusal, before) if key in by_address else None
+            if rest is not None:
+                answers.left_out[key] = rest[1]
+                asked.append(rest[0])
+            # A field is required because its value was left out: it is the value that is wrong.
+            answers.refused[key] = before if before and refusal.code in ABOUT_FIELDS else refusal
+    return answers
+
+
+def _refusals(refused: Sequence[Refused]) -> dict[str, MailchimpError]:
+    """By address, what was said; where it was said of several fields, all of it in one."""
+    told: dict[str, list[Refused]] = {}
+    for one in refused:
+        told.setdefault(email_key(one.email), []).append(one)
+    return {key: _error(several) for key, several in told.items()}
+
+
+def _error(several: Sequence[Refused]) -> MailchimpError:
+    worst = next((one for one in several if one.code not in ABOUT_FIELDS), several[0])
+    named = [(one.field, _words(one)) for one in several if one.field and one.code == worst.code]
+    return MailchimpError(worst.code, detail=worst.detail, field_errors=tuple(dict.fromkeys(named)))
+
+
+def _words(refusal: Refused) -> str:
+    return refusal.detail.partition(": ")[2] or refusal.detail
+
+
+def _without_refused(
+    member: NewMember, error: MailchimpError, before: MailchimpError | None
+) -> tuple[NewMember, MailchimpError] | None:
+    """Who was refused for single values only, without these and those left out before, and the refusal of all
+    of them; None where that leads nowhere."""
+    if error.code != "field_value":
+        return None
+    sent = MemberFields(member.merge_fields, member.interests, member.language)
+    named = only_some_fields(also(before, error), sent)
+    if named is None or (before and tags_of(named) == tags_of(before)):
+        return None
+    return replace(member, merge_fields=without_refused(sent, named).merge_fields), named
 
 
 def _whole(member: Member, sent: Mapping[str, NewMember]) -> Member:
@@ -72,11 +126,6 @@ def _whole(member: Member, sent: Mapping[str, NewMember]) -> Member:
     if member.tags_complete or new is None or member.tags_count != len(new.tags):
         return member
     return replace(member, tags=new.tags, tags_complete=True) if member.tags <= new.tags else member
-
-
-def _error(refusal: Refused) -> MailchimpError:
-    named = ((refusal.field, refusal.detail),) if refusal.field else ()
-    return MailchimpError(refusal.code, detail=refusal.detail, field_errors=named)
 
 
 def _new_member(outcome: Outcome, policy: Policy) -> NewMember:
@@ -93,23 +142,3 @@ def _new_member(outcome: Outcome, policy: Policy) -> NewMember:
         language=fields.language,
         tags=plan.up.tags_added,
     )
-
-
-def _without_their_refused_fields(
-    new: Sequence[NewMember], there: Mapping[str, object], said: Mapping[str, Refused]
-) -> dict[str, tuple[NewMember, MailchimpError]]:
-    """By address, those who were refused for single values only: without these, and the refusal."""
-    partly: dict[str, tuple[NewMember, MailchimpError]] = {}
-    for member in new:
-        key = email_key(member.email)
-        refusal = said.get(key)
-        if refusal is None or key in there or key in partly or refusal.code != "field_value":
-            continue
-        words = refusal.detail.partition(": ")[2] or refusal.detail
-        error = MailchimpError(refusal.code, field_errors=((refusal.field, words),))
-        sent = MemberFields(member.merge_fields, member.interests, member.language)
-        named = only_some_fields(error, sent)
-        if named is not None:
-            left = without_refused(sent, named).merge_fields
-            partly[key] = replace(member, merge_fields=left), named
-    return partly

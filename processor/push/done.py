@@ -15,6 +15,7 @@ class Done:
     `error` is Mailchimp's refusal. `unsettled` says that Mailchimp answered with something else than was
     sent. `relink` says that the contact parts from this member: its new address becomes one of its own.
     `again` says that the refusal is of a kind that the next attempt, by a call of its own, takes care of.
+    `passes` says that this refusal passes by itself, whatever the catalogue says of its kind.
     `parcel` is what was sent, None for nothing. `in_part` says that, though there is an `error`, all but some
     fields arrived.
     """
@@ -25,5 +26,14 @@ class Done:
     relink: bool = False
     no_address: bool = False
     again: bool = False
+    passes: bool = False
     parcel: Parcel | None = None
     in_part: bool = False
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether it was refused because its address is another member's."""
+        return self.error is not None and self.error.code == TAKEN
+
+
+TAKEN = "email_taken"

@@ -34,6 +34,26 @@ def only_some_fields(error: MailchimpError, sent: MemberFields) -> MailchimpErro
     )
 
 
+def also(before: MailchimpError | None, error: MailchimpError) -> MailchimpError:
+    """Return a refusal that names what was refused before as well, each field once."""
+    if before is None:
+        return error
+    news = [pair for pair in error.field_errors if merge_tag(pair[0]) not in tags_of(before)]
+    return MailchimpError(
+        error.code,
+        status=error.status,
+        title=error.title,
+        detail=error.detail,
+        instance=error.instance,
+        field_errors=(*before.field_errors, *news),
+    )
+
+
+def tags_of(error: MailchimpError) -> frozenset[str]:
+    """Return the merge tags that a refusal names, in upper case."""
+    return frozenset(merge_tag(name) for name, _ in error.field_errors)
+
+
 def without_refused(sent: MemberFields, error: MailchimpError) -> MemberFields:
     """Return what was sent without the fields that the refusal names."""
     named = {tag for tag, _ in error.field_errors}

@@ -15,7 +15,8 @@ from processor.domain.mapping import MemberFields, read, write
 from processor.domain.plan import MemberChange
 from processor.errors import Gone, MailchimpError
 from processor.mailchimp.client import Mailchimp
-from processor.push.refused import only_some_fields, without_refused
+from processor.push.order import in_turn
+from processor.push.refused import also, only_some_fields, tags_of, without_refused
 from processor.store.connections import ConnectionRow
 
 AT_ONCE = 3
@@ -26,11 +27,13 @@ the account's limit allows, so that looks for webhooks are soon served between t
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What became of one member's change: the member as Mailchimp answered (None: archived or gone,
-    look again), or the refusal; both, where all but some fields were taken."""
+    look again), or the refusal; both, where all but some fields were taken. `stood_back` says that nothing
+    was sent, because the member is not as it was when the change was decided."""
 
     row_id: int
     member: Member | None = None
     error: MailchimpError | None = None
+    stood_back: bool = False
 
 
 def change_each(
@@ -43,6 +46,9 @@ def change_each(
 
     def change(outcome: Outcome) -> Sent:
         try:
+            now = _otherwise_by_now(mailchimp, connection, outcome)
+            if now is not None:
+                return Sent(row_id_of(outcome), now, stood_back=True)
             member, error = _carry_out(mailchimp, connection, outcome)
             return Sent(row_id_of(outcome), member, error)
         except MailchimpError as error:
@@ -64,26 +70,30 @@ def is_syncing(connection: ConnectionRow) -> bool:
 def _some_at_once(
     changes: Sequence[Outcome], change: Callable[[Outcome], Sent], enough: Callable[[], bool]
 ) -> list[Sent]:
-    """Make several changes at a time, in the given order.
+    """Make several changes at a time, in the given order, but that an address is left before somebody else
+    comes to it.
 
     Not by a thread pool: the interpreter waits for its threads when the process ends, and a call that hangs
     would hold a deploy up.
     """
-    waiting, sent = deque(changes), list[Sent]()
+    waiting, sent = deque(in_turn(changes)), list[Sent]()
     broken: list[Exception] = []
 
     def work() -> None:
         while not broken and not enough():
             try:
-                outcome = waiting.popleft()
+                group = waiting.popleft()
             except IndexError:
                 return
             try:
-                sent.append(change(outcome))
+                for outcome in group:
+                    if broken or enough():
+                        return
+                    sent.append(change(outcome))
             except Exception as error:
                 broken.append(error)
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(AT_ONCE, len(changes)))]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(AT_ONCE, len(waiting)))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -100,14 +110,6 @@ def _carry_out(
     assert plan is not None
     assert member is not None  # a change without `create` is of a member that was seen
     audience, up = connection.audience_id or "", plan.up
-    if up.status not in {None, MemberStatus.UNSUBSCRIBED} or any(up.permissions.values()):
-        now = _now(mailchimp, audience, member)
-        if now.status is not member.status or now.last_changed != member.last_changed:
-            return now, None  # all is decided anew
-    elif outcome.sighting.recalled and (up.archive or up.email):
-        now = _now(mailchimp, audience, member)
-        if (now.status, now.email) != (member.status, member.email):
-            return now, None
     if up.archive:
         mailchimp.archive(audience, member.id)
         return mailchimp.member(audience, member.id), None
@@ -121,10 +123,25 @@ def _carry_out(
     return _write(mailchimp, connection, member, up)
 
 
-def _now(mailchimp: Mailchimp, audience: str, member: Member) -> Member:
+def _otherwise_by_now(mailchimp: Mailchimp, connection: ConnectionRow, outcome: Outcome) -> Member | None:
     """Look once more before anybody is subscribed, asked, moved or archived, or a permission is given: the
     look that the plan is made of may be a batch old, and whoever left since stays out until all is decided
-    anew."""
+    anew. Returns the member where it is not as it was, None where the change may go."""
+    plan, member = outcome.plan, outcome.sighting.member
+    assert plan is not None
+    assert member is not None
+    audience, up = connection.audience_id or "", plan.up
+    if up.status not in {None, MemberStatus.UNSUBSCRIBED} or any(up.permissions.values()):
+        now = _now(mailchimp, audience, member)
+        is_same = now.status is member.status and now.last_changed == member.last_changed
+        return None if is_same else now
+    if outcome.sighting.recalled and (up.archive or up.email):
+        now = _now(mailchimp, audience, member)
+        return None if (now.status, now.email) == (member.status, member.email) else now
+    return None
+
+
+def _now(mailchimp: Mailchimp, audience: str, member: Member) -> Member:
     now = mailchimp.member(audience, member.id)
     if now is None:
         raise Gone("gone")
@@ -148,17 +165,18 @@ def _write(
 def _patch(
     mailchimp: Mailchimp, audience: str, member: Member, email: str | None, fields: MemberFields
 ) -> tuple[Member, MailchimpError | None]:
-    """Patch; where single fields are refused, patch the rest, and say which ones were refused."""
+    """Patch; where single fields are refused, patch the rest, and say which ones were refused. Mailchimp may
+    name one at a time."""
     error: MailchimpError | None = None
-    try:
-        return _patched(mailchimp, audience, member, email, fields), None
-    except MailchimpError as refused:
-        error = only_some_fields(refused, fields)
-        if error is None:
-            raise
-    rest = without_refused(fields, error)
-    if email or rest.merge_fields or rest.interests or rest.language:
-        member = _patched(mailchimp, audience, member, email, rest)
+    rest = fields
+    while error is None or email or rest.merge_fields or rest.interests or rest.language:
+        try:
+            return _patched(mailchimp, audience, member, email, rest), error
+        except MailchimpError as refused:
+            named = only_some_fields(also(error, refused), fields)
+            if named is None or (error and tags_of(named) == tags_of(error)):
+                raise
+            error, rest = named, without_refused(fields, named)
     return member, error
 
 

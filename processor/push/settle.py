@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from processor.converge.meet import OUTAGES
 from processor.domain import retry
-from processor.domain.contact import Contact, email_key
+from processor.domain.contact import Contact, MemberStatus
 from processor.domain.outgoing import NoticeKind
 from processor.domain.plan import Exclusion, MemberState
 from processor.domain.policy import Policy
@@ -17,6 +17,7 @@ from processor.errors import MailchimpError
 from processor.halt import halt, is_halting
 from processor.kit import Kit
 from processor.push.done import Done
+from processor.push.moving import Prospect, prospects
 from processor.push.record import record
 from processor.push.refused import ABOUT_FIELDS, merge_tag
 from processor.store import Connection, contacts, members, notices, reviews
@@ -48,11 +49,12 @@ def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done:
         now = kit.now()
         known = _lock_contacts(c, connection, sorted(by_row))
         rows = [row for row in members.lock(c, by_row).values() if row.claim == claims[row.id]]
-        stuck = _who_cannot_move(c, connection, rows, by_row, known)
-        by_row.update({i: Done(i, relink=True, parcel=by_row[i].parcel) for i in stuck})
+        by_row.update(_moving_on(prospects(c, connection, rows, by_row, known), by_row))
         parting = {row.contact_id: row for row in rows if by_row[row.id].relink and row.contact_id}
         let_go = [_let_go(kit, connection.policy, row, by_row[row.id], known, now) for row in rows]
-        members.settle(c, let_go, now)
+        # More of the same contact is waited for also behind a write, or a stream of edits would be one each.
+        wait = timedelta(seconds=kit.settings.push_wait_seconds)
+        members.settle(c, let_go, now, again_at=now + wait)
         record(c, connection, rows, by_row, now)
         _begin_anew(c, connection, parting, now)
         _let_others_try(c, connection, let_go, now)
@@ -73,45 +75,13 @@ def _tell_of_failing(
         notices.tell(c, connection.account_id, NoticeKind.CONTACTS_FAILING, what, now, about=about)
 
 
-def _who_cannot_move(
-    c: Connection,
-    connection: ConnectionRow,
-    rows: Sequence[MemberRow],
-    done: Mapping[int, Done],
-    known: Mapping[str, Contact],
-) -> set[int]:
-    """Return the rows whose member cannot go to its contact's new address, because of a member there that is
-    no other contact's: left without one, never met, or of a contact who has that address no more and cannot
-    leave it either (two who swapped their addresses). They part from their members, and meet those at their
-    addresses."""
-    moving = {
-        email_key(contact.email or ""): row
-        for row in rows
-        if _is_taken(done.get(row.id)) and row.member_id and (contact := known.get(row.contact_id or ""))
+def _moving_on(found: Mapping[int, Prospect], done: Mapping[int, Done]) -> dict[int, Done]:
+    """Return what becomes of those whose address another member has, and who need not fail for it."""
+    parting = {
+        i: Done(i, relink=True, parcel=done[i].parcel) for i, how in found.items() if how is Prospect.PARTS
     }
-    rivals = members.by_views(c, connection.id, email_keys=moving.keys() - {""}) if moving else []
-    ids = [rival.contact_id for rival in rivals if rival.contact_id]
-    owners = contacts.get_many(c, connection.account_id, ids)
-    kept = {
-        rival.email_key
-        for rival in rivals
-        if rival.id != moving[rival.email_key or ""].id
-        and (owner := owners.get(rival.contact_id or "")) is not None
-        and _keeps(rival, owner, done.get(rival.id))
-    }
-    return {row.id for address, row in moving.items() if address not in kept}
-
-
-def _keeps(rival: MemberRow, owner: Contact, done: Done | None) -> bool:
-    """Whether a contact goes on having its member's address, or is about to leave it by itself."""
-    if not owner.email:
-        return False
-    is_bound = _is_taken(done) or rival.reason == "email_taken"
-    return email_key(owner.email) == rival.email_key or not is_bound
-
-
-def _is_taken(done: Done | None) -> bool:
-    return done is not None and done.error is not None and done.error.code == "email_taken"
+    waiting = {i: replace(done[i], passes=True) for i, how in found.items() if how is Prospect.WAITS}
+    return parting | waiting
 
 
 def _begin_anew(
@@ -162,11 +132,13 @@ def _let_go(
     contact = known.get(row.contact_id or "")
     row = replace(row, pushed_version=contact.version if contact else row.pushed_version)
     if done.relink:
-        return replace(row, contact_id=None, due_at=None, urgent=False, attempts=0)
-    if _is_taken(done) and row.reason == Exclusion.BY_CHOICE:
+        # Who is mailed on at an address that nobody has here is dealt with like whoever was deleted here.
+        is_mailed = row.status in {MemberStatus.SUBSCRIBED, MemberStatus.TRANSACTIONAL}
+        return replace(row, contact_id=None, due_at=now if is_mailed else None, urgent=False, attempts=0)
+    if done.is_taken and row.reason == Exclusion.BY_CHOICE:
         done = Done(done.row_id)  # nothing would be sent for them in any case
     if done.error is not None:
-        return _refused(kit, policy, row, done.error, now, again=done.again)
+        return _refused(kit, policy, row, done.error, now, again=done.again, passes=done.passes)
     if done.unsettled:
         return _refused(kit, policy, row, MailchimpError("unsettled"), now)
     if done.no_address and row.reason != Exclusion.BY_CHOICE:
@@ -183,11 +155,19 @@ def _field(policy: Policy, error: MailchimpError) -> str | None:
 
 
 def _refused(
-    kit: Kit, policy: Policy, row: MemberRow, error: MailchimpError, now: datetime, *, again: bool = False
+    kit: Kit,
+    policy: Policy,
+    row: MemberRow,
+    error: MailchimpError,
+    now: datetime,
+    *,
+    again: bool = False,
+    passes: bool = False,
 ) -> MemberRow:
-    """Try again when the catalogue says that it passes, else fail with its cause until somebody acts."""
+    """Try again when the catalogue says that it passes, or when it does in this case, else fail with its
+    cause until somebody acts."""
     decision = retry.decide(
-        error.code,
+        "unsettled" if passes else error.code,
         row.attempts,
         kit.chance(),
         max_attempts=kit.settings.event_attempts,

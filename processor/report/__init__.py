@@ -34,7 +34,7 @@ from processor.report.history import (
 from processor.report.issues import IssueReport, IssuesPage, issue, issues, members_of_issue
 from processor.report.ledger import consents_csv
 from processor.report.members import MemberReport, MembersPage, members
-from processor.report.one import Standing, named, one_of, standings
+from processor.report.one import Standing, named, named_then, one_of, standings
 from processor.report.overview import Overview, Still, overview
 
 __all__ = [
@@ -76,6 +76,7 @@ __all__ = [
     "members",
     "members_of_issue",
     "named",
+    "named_then",
     "one_of",
     "overview",
     "receipts_of",

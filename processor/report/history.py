@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from heapq import merge
 from typing import Any
 
 from processor.domain import timeline
@@ -13,7 +14,7 @@ from processor.domain.edit import contact_json
 from processor.errors import Invalid, NotFound
 from processor.kit import Kit
 from processor.store import Connection, accounts, changes, consents, contacts, pushes
-from processor.store.changes import ChangeRow, Origin
+from processor.store.changes import Change, ChangeRow, Origin
 from processor.store.consents import ConsentRow
 from processor.store.pushes import PushOutcome, PushRow
 
@@ -73,8 +74,10 @@ def history(
         ids = _known_ids(c, account_id, contact_id)
         here = _changes(c, account_id, ids, limit + 1, seq)
         up = pushes.of_contact(c, account_id, ids, limit + 1, push_id)
-    # What is sent up was written here before: of one moment, the later step comes first.
-    both: list[ChangeRow | PushRow] = sorted([*up, *here], key=_moment, reverse=True)
+    # What is sent up was written here before: of one moment, the later step comes first. Each of the two
+    # stays in its own order, also where clocks of two workers disagree: the cursor is a place in both.
+    streams: tuple[Sequence[ChangeRow | PushRow], ...] = (up, here)
+    both = list(merge(*streams, key=_moment, reverse=True))
     page = both[:limit]
     for one in page:
         if isinstance(one, ChangeRow):
@@ -161,10 +164,23 @@ def _rewound(
     first = changes.first_after(c, account_id, ids, moment)
     if first is not None:
         after = first.change.contact
-        return None if after is None else timeline.undo(after, first.change.what)
+        if after is None:
+            return _before_it_was_deleted(c, account_id, contact_id, first.change)
+        return timeline.undo(after, first.change.what)
     contact = contacts.get(c, account_id, contact_id)
     is_older = contact is not None and contact.updated_at is not None and contact.updated_at <= moment
     return contact_json(contact) if contact is not None and is_older else None
+
+
+def _before_it_was_deleted(
+    c: Connection, account_id: str, contact_id: str, deletion: Change
+) -> Mapping[str, Any] | None:
+    """The feed shows nothing of a contact that was deleted; what it was is known as long as it did not come
+    back."""
+    held = contacts.lock(c, account_id, [contact_id], hold=False).get(contact_id)
+    if held is None or not held.is_deleted or held.contact.version != deletion.version:
+        return None
+    return {**contact_json(held.contact), "version": deletion.version - 1}
 
 
 def _moment(one: ChangeRow | PushRow) -> tuple[datetime, int, int]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from processor.domain.catalogue import words
 from processor.domain.connection import LEAVING, LIVE, ConnectionState
@@ -12,6 +15,7 @@ from processor.domain.plan import MemberState
 from processor.domain.word import towards
 from processor.errors import Invalid, NotFound
 from processor.kit import Kit
+from processor.report.history import as_of
 from processor.report.members import MemberReport, member_report
 from processor.report.standing import LABELS
 from processor.store import connections, contacts, left_out, members
@@ -117,6 +121,27 @@ def named(kit: Kit, text: str, account_id: str | None) -> list[Contact]:
         where = f" in the account “{account_id}”" if account_id else ""
         raise NotFound(f"There is no contact with the id or address “{wanted}”{where}.")
     return found
+
+
+def named_then(kit: Kit, text: str, account_id: str | None, moment: datetime) -> tuple[str, dict[str, Any]]:
+    """Return the account and the contact with this id or address as it was then, also where it is deleted by
+    now. Raises NotFound where there was none then, Invalid where several were or nothing is asked, StoreDown.
+    """
+    wanted = text.strip()
+    if not wanted:
+        raise Invalid("Give a contact's id or address.", "contact")
+    with kit.store.read() as c:
+        found = contacts.named(c, wanted, email_key(wanted), account_id, with_deleted=True)
+    if not found and account_id is not None:
+        return account_id, as_of(kit, account_id, wanted, moment)  # a former id of somebody's
+    there: dict[str, tuple[Contact, dict[str, Any]]] = {}
+    for one in found:
+        with suppress(NotFound):
+            there[f"{one.account_id}/{one.id}"] = one, as_of(kit, one.account_id, one.id, moment)
+    if not there:
+        raise NotFound(f"There was no contact “{wanted}” then, as far as its history is kept.")
+    chosen = one_of([one for one, _ in there.values()])
+    return chosen.account_id, there[f"{chosen.account_id}/{chosen.id}"][1]
 
 
 def one_of(found: Sequence[Contact]) -> Contact:

@@ -28,6 +28,11 @@ class AudienceMap:
     interests: Sequence[AudienceInterest]
     targets: Mapping[str, FieldRule]
 
+    @property
+    def interest_ids(self) -> frozenset[str]:
+        """The ids of the interests of all groups."""
+        return frozenset(one.id for one in self.interests)
+
 
 def read_map(mailchimp: Mailchimp, audience_id: str) -> AudienceMap:
     """Return the audience with its fields: three calls, and one for each group. Raises MailchimpError."""

@@ -82,8 +82,8 @@ def _map(
     now. Where nothing is chosen, the rules follow them; a map that is chosen leaves out the fields that are
     not in it, and rules whose field was removed."""
     if chosen is None and not is_new:
-        followed, _ = follow(before, KnownFields(), audience.fields, _NEVER)
-        return {"fields": _there(followed.fields, audience), "gone": followed.gone}
+        followed, _ = follow(before, KnownFields(), audience.fields, _NEVER, audience.interest_ids)
+        return {"fields": followed.fields, "gone": followed.gone}
     if chosen is None:
         return {"fields": default_rules(audience.fields, audience.interests), "gone": (), "left": ()}
     rules = _rules(chosen, audience)
@@ -98,11 +98,6 @@ def _map(
         for was in [known.get(rule.field)]
     ]
     return {"fields": tuple(made), "gone": (), "left": tuple(sorted(left)), "map_version": version}
-
-
-def _there(rules: Sequence[FieldRule], audience: AudienceMap) -> tuple[FieldRule, ...]:
-    """The rules without those of interests that were removed."""
-    return tuple(rule for rule in rules if rule.target in audience.targets)
 
 
 def _is_other(rule: FieldRule, was: FieldRule | None) -> bool:

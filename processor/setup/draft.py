@@ -44,7 +44,7 @@ def draft(kit: Kit, connection_id: str, audience_id: str) -> Draft:
     is_its_own = row.audience_id == audience_id
     policy = row.policy if is_its_own else Policy()
     if is_its_own:
-        policy, _ = follow(policy, KnownFields(), audience.fields, kit.now())
+        policy, _ = follow(policy, KnownFields(), audience.fields, kit.now(), audience.interest_ids)
     fields = _fields(audience, policy)
     return Draft(
         audience=offer(audience.audience, taken),
@@ -52,7 +52,7 @@ def draft(kit: Kit, connection_id: str, audience_id: str) -> Draft:
         platform_fields=_in_use(sample),
         looked_at=len(sample),
         person=_person(person, member, audience),
-        gone=[*policy.gone, *(rule for rule in policy.fields if rule.target not in audience.targets)],
+        gone=list(policy.gone),
         policy=policy if is_its_own else row.policy,
     )
 

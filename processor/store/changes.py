@@ -99,25 +99,33 @@ def _bounds(c: Connection, account_id: str) -> tuple[int, int]:
 
 
 def after(
-    c: Connection, account_id: str, cursor: int, limit: int, origin: Origin | None = None
+    c: Connection, account_id: str, cursor: int | None, limit: int, origin: Origin | None = None
 ) -> tuple[list[ChangeRow], int]:
-    """Return up to `limit` changes after the `seq` given as `cursor`, oldest first, and the next cursor.
+    """Return up to `limit` changes after the `seq` given as `cursor`, oldest first, and the next cursor;
+    with None from the start of what is kept.
 
     The next cursor passes over what `origin` filtered out. When fewer than `limit` come back, the reader
     has everything that is committed. Raises NotFound for an account that is not there, Expired for a cursor
-    that is older than what is kept; 0 reads from the start of that.
+    that is older than what is kept, or that this feed has not come to.
     """
     # First: what it counts is committed, so the next statement sees it.
     newest, purged = _bounds(c, account_id)
-    if 0 < cursor < purged:
+    start = purged if cursor is None else cursor
+    if start < purged:
         raise Expired("What changed after this cursor is not kept any more. Read all contacts anew.")
+    if start > newest:
+        # Waiting until the feed comes to it would pass over everything before.
+        raise Expired(
+            "This feed has not come to this cursor: it is another account's, or the database is an older "
+            "copy. Read all contacts anew."
+        )
     query = select(changes).where(
-        changes.c.account_id == account_id, changes.c.seq > cursor, changes.c.seq <= newest
+        changes.c.account_id == account_id, changes.c.seq > start, changes.c.seq <= newest
     )
     if origin is not None:
         query = query.where(changes.c.origin == origin)
     rows = [_change(row) for row in c.execute(query.order_by(changes.c.seq).limit(limit))]
-    return rows, rows[-1].seq if len(rows) == limit and rows else max(newest, cursor)
+    return rows, rows[-1].seq if len(rows) == limit and rows else newest
 
 
 def of_contact(

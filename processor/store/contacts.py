@@ -198,12 +198,20 @@ def mark_deleted(c: Connection, account_id: str, contact_ids: Collection[str], n
     return sorted(gone)
 
 
-def named(c: Connection, contact_id: str, key: str, account_id: str | None, limit: int = 20) -> list[Contact]:
+def named(
+    c: Connection,
+    contact_id: str,
+    key: str,
+    account_id: str | None,
+    limit: int = 20,
+    *,
+    with_deleted: bool = False,
+) -> list[Contact]:
     """Return the contacts with this id, or this address (`domain.contact.email_key`), of one account or of
-    all; deleted ones are left out. Without an account this reads through every contact."""
-    query = select(contacts).where(
-        or_(contacts.c.id == contact_id, contacts.c.email_key == key), contacts.c.deleted_at.is_(None)
-    )
+    all; deleted ones are left out, unless asked for. Without an account this reads through every contact."""
+    query = select(contacts).where(or_(contacts.c.id == contact_id, contacts.c.email_key == key))
+    if not with_deleted:
+        query = query.where(contacts.c.deleted_at.is_(None))
     if account_id is not None:
         query = query.where(contacts.c.account_id == account_id)
     query = query.order_by(contacts.c.account_id, contacts.c.id).limit(limit)

@@ -42,6 +42,7 @@ class Store:
         self.engine = engine
         """For migrations and tests; everything else goes through `read` and `write`."""
         self._writer = writer
+        self._is_closed = False
 
     @property
     def dialect(self) -> Literal["postgresql", "sqlite"]:
@@ -54,8 +55,17 @@ class Store:
 
         Raises StoreDown when the database does not answer.
         """
-        with _translated(), self.engine.connect() as c:
+        with _translated(), self._connected() as c:
             yield c
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with self.engine.connect() as c:
+            try:
+                yield c
+            finally:
+                if self._is_closed:  # its pool is gone, and would neither keep nor close it
+                    c.invalidate()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -69,7 +79,7 @@ class Store:
         with _translated(), ExitStack() as stack:
             if self._writer is not None:
                 stack.enter_context(self._writer)
-            c = stack.enter_context(self.engine.connect())
+            c = stack.enter_context(self._connected())
             c = c.execution_options(bothways_writes=True)
             stack.enter_context(c.begin())
             yield c
@@ -101,7 +111,8 @@ class Store:
         return True
 
     def close(self) -> None:
-        """Close the idle connections. Safe to repeat."""
+        """Close the idle connections now, and each that is in use when its user is done. Safe to repeat."""
+        self._is_closed = True
         self.engine.dispose()
 
 

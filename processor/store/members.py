@@ -24,6 +24,7 @@ from processor.store.members_find import (
     by_views,
     counts,
     due_connections,
+    due_soon,
     find,
     get,
     get_many,
@@ -35,7 +36,7 @@ from processor.store.members_find import (
     unchanged_since,
     words_of,
 )
-from processor.store.members_glance import Glance, LastView, glance, last_views
+from processor.store.members_glance import Glance, LastView, contacts_at, glance, last_views
 from processor.store.members_rows import MemberRow, new_member
 from processor.store.members_write import (
     delete_many,
@@ -56,9 +57,11 @@ __all__ = [
     "by_contact_ids",
     "by_views",
     "claim_due",
+    "contacts_at",
     "counts",
     "delete_many",
     "due_connections",
+    "due_soon",
     "expire",
     "find",
     "forget_all",

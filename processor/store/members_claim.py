@@ -46,7 +46,11 @@ _SETTLE = (
         {
             **{name: bindparam(f"new_{name}") for name in DATA},
             # What changed while it was held is looked at again, whatever came of this attempt.
-            "due_at": case((_AGAIN, _NOW), else_=bindparam("new_due_at", type_=members.c.due_at.type)),
+            "due_at": case(
+                (and_(_AGAIN, members.c.urgent), _NOW),
+                (_AGAIN, bindparam("again_at", type_=members.c.due_at.type)),
+                else_=bindparam("new_due_at", type_=members.c.due_at.type),
+            ),
             "attempts": case((_AGAIN, 0), else_=bindparam("new_attempts")),
             "urgent": or_(and_(_AGAIN, members.c.urgent), bindparam("new_urgent", type_=Boolean())),
             "crashes": 0,
@@ -116,12 +120,15 @@ def claim_due(
     return sorted((member(row) for row in taken), key=lambda row: place[row.id])
 
 
-def settle(c: Connection, done: Sequence[MemberRow], now: datetime) -> int:
+def settle(
+    c: Connection, done: Sequence[MemberRow], now: datetime, *, again_at: datetime | None = None
+) -> int:
     """Write whole rows over claimed ones and give the claims up; return how many were still held.
 
     Give rows read by `lock` in this transaction, for others write to a claimed row too (`update_many`),
     with `claim` as `claim_due` gave it and `due_at` as the next time, or None. A row whose claim was lost
-    is left alone, and is no error. One that was marked due meanwhile is due now.
+    is left alone, and is no error. One that was marked due meanwhile is due at `again_at` (now, unless
+    given), and now where somebody left.
     """
     held: list[MemberRow] = []
     for piece in pieces(sorted(done, key=lambda row: row.id)):
@@ -131,7 +138,7 @@ def settle(c: Connection, done: Sequence[MemberRow], now: datetime) -> int:
         mine = {(row.id, row.claim) for row in c.execute(query.order_by(members.c.id).with_for_update())}
         held += [row for row in piece if (row.id, row.claim) in mine]
     if held:
-        c.execute(_SETTLE, [_values(row, now) for row in held])
+        c.execute(_SETTLE, [{**_values(row, now), "again_at": again_at or now} for row in held])
     return len(held)
 
 

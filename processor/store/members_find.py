@@ -209,6 +209,13 @@ def due_connections(c: Connection, now: datetime, limit: int) -> list[str]:
     return [row[0] for row in due.due_connections(c, members, now, limit, _NOT_LIVE)]
 
 
+def due_soon(c: Connection, now: datetime, until: datetime, limit: int) -> list[tuple[str, datetime]]:
+    """Return (connection, when) of the live connections whose first member is due later than now, and no
+    later than `until`; the soonest first."""
+    found = due.due_connections(c, members, until, limit, _NOT_LIVE)
+    return [(connection_id, due_at) for connection_id, due_at in found if due_at > now]
+
+
 def oldest_due(c: Connection, now: datetime, connection_id: str | None = None) -> datetime | None:
     """Return since when the member that has waited longest is due, or None when none is due.
 

@@ -54,3 +54,17 @@ def last_views(c: Connection, connection_id: str, email_keys: Collection[str]) -
         for address, theirs, claim in c.execute(query.order_by(members.c.id)):
             found[address] = LastView(member_from_json(theirs), claim)
     return found
+
+
+def contacts_at(c: Connection, connection_id: str, email_keys: Collection[str]) -> dict[str, str]:
+    """Return the contacts who are linked with the members last seen at these addresses; absent where there
+    is none."""
+    found: dict[str, str] = {}
+    for piece in pieces(sorted(set(email_keys))):
+        query = select(members.c.email_key, members.c.contact_id).where(
+            members.c.connection_id == connection_id,
+            members.c.email_key.in_(piece),
+            members.c.contact_id.is_not(None),
+        )
+        found.update((row.email_key, row.contact_id) for row in c.execute(query.order_by(members.c.id)))
+    return found

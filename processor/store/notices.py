@@ -159,8 +159,12 @@ def again(c: Connection, ref: str, now: datetime) -> bool:
 
 def hasten(c: Connection, endpoint_id: str, now: datetime, *, anew: bool = False) -> int:
     """Make due now what waits for an endpoint: it answers again. `anew` counts its attempts from the
-    beginning. Returns how many. Safe to repeat."""
-    waits = (notices.c.endpoint_id == endpoint_id, notices.c.due_at > now, notices.c.claim.is_(None))
+    beginning, also of what came due while the endpoint rested. Returns how many. Safe to repeat."""
+    waits = (
+        notices.c.endpoint_id == endpoint_id,
+        notices.c.due_at.is_not(None) if anew else notices.c.due_at > now,
+        notices.c.claim.is_(None),
+    )
     from_the_beginning = {"attempts": 0, "give_up_at": null()} if anew else {}
     return c.execute(update(notices).where(*waits).values(due_at=now, **from_the_beginning)).rowcount
 

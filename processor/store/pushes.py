@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
+from processor.store.sql import pieces
 from processor.store.tables import connections, pushes
 
 
@@ -61,6 +62,19 @@ def of_contact(
         query = query.where(pushes.c.id < before_id)
     found = c.execute(query.order_by(pushes.c.id.desc()).limit(limit))
     return [PushRow(**{**row._mapping, "outcome": PushOutcome(row.outcome)}) for row in found]
+
+
+def sent_since(
+    c: Connection, account_id: str, contact_ids: Collection[str], since: datetime
+) -> frozenset[str]:
+    """Return which of these contacts anything was sent for at this time or later."""
+    found: set[str] = set()
+    for piece in pieces(sorted(set(contact_ids))):
+        query = select(pushes.c.contact_id).where(
+            pushes.c.account_id == account_id, pushes.c.contact_id.in_(piece), pushes.c.at >= since
+        )
+        found.update(c.scalars(query))
+    return frozenset(found)
 
 
 def forget(c: Connection, account_id: str, contact_ids: Collection[str]) -> int:

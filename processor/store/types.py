@@ -18,6 +18,8 @@ def clean(text: str) -> str:
     """Return the text without what no text column takes: NUL and lone surrogates become U+FFFD."""
     if "\0" in text:
         text = text.replace("\0", REPLACEMENT)
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -37,7 +37,7 @@ class Cursor:
     """Where a sweep is.
 
     `n` counts how often it was written: whoever goes on takes it over by writing it, and the one who had it
-    before is refused. `behind` is where both passes begin, `since` and `offset` where the next page does;
+    before is refused. `behind` is where both passes begin, `since` to `before` where the next page does;
     `after` is the last one that was dealt with in the two later steps. `had_full` and `policy` tell at the
     end whether another full comparison was asked for meanwhile. `of` is how many contacts there were here,
     `total` how many members there are; `healed` counts what was told by nothing before, by kind
@@ -56,6 +56,8 @@ class Cursor:
     behind: datetime | None
     since: datetime | None
     offset: int = 0
+    anchor: str | None = None
+    before: datetime | None = None
     newest: datetime | None = None
     after: str | None = None
     seen: int = 0
@@ -76,7 +78,7 @@ class Cursor:
     def place(self) -> Place:
         """Where the next page begins."""
         status = MemberStatus.ARCHIVED if self.step is Step.ARCHIVED else None
-        return Place(status, self.since, self.offset)
+        return Place(status, self.since, self.offset, self.anchor, self.before)
 
 
 def fresh(connection: ConnectionRow, of: int, now: datetime, *, full: bool) -> Cursor:
@@ -114,7 +116,7 @@ def policy_digest(policy: Policy) -> str:
     return hashlib.sha256(as_json(chosen).encode()).hexdigest()[:16]
 
 
-_TIMES = ("started", "touched", "behind", "since", "newest")
+_TIMES = ("started", "touched", "behind", "since", "before", "newest")
 
 
 def as_stored(cursor: Cursor) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from processor.converge import Outcome, Verdict
 from processor.mailchimp.client import Mailchimp
 from processor.meeting import meet_page
-from processor.paging import Read, read_ahead
+from processor.paging import Place, Read, read_ahead
 from processor.sweep.course import Course
 from processor.sweep.cursor import Step
 from processor.tagged import with_all_tags
@@ -29,19 +29,21 @@ def _one_page(course: Course, mailchimp: Mailchimp, read: Read, expected: int) -
         course.kit, mailchimp, course.connection, read.page.members, course.goes_on_elsewhere
     )
     total = cursor.total
-    if (read.place.since, read.place.offset) == (cursor.behind, 0):  # the first page tells how many there are
+    if read.place == Place(read.place.status, cursor.behind):  # the first page tells how many there are
         total = cursor.seen + read.page.total + (expected if cursor.step is Step.ARCHIVED else 0)
     news = changed(meet_page(course.meet, mailchimp, course.audience, page, lambda: False))
     newest = max(filter(None, [cursor.newest, *(m.last_changed for m in page)]), default=None)
     at = read.following
     course.note(
         newest=newest,
-        seen=cursor.seen + len(page),
+        seen=cursor.seen + read.more,
         changed=cursor.changed + news,
         total=total,
         step=cursor.step if at else FOLLOWING[cursor.step],
         since=at.since if at else cursor.behind,
         offset=at.offset if at else 0,
+        anchor=at.anchor if at else None,
+        before=at.before if at else None,
     )
 
 

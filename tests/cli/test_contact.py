@@ -53,6 +53,21 @@ def test_a_contact_is_shown_as_it_was(desk: Desk) -> None:
     assert (gone.exit_code, "no contact" in gone.output) == (4, True)
 
 
+def test_a_contact_is_asked_for_as_it_was_by_its_address(desk: Desk) -> None:
+    """In an account as well, and after it was deleted: as long as there is a history there is an answer."""
+    write(desk)
+    between = utc_now().isoformat()
+    assert desk.said("contact", JO, "--account", "acme", "--as-of", between)["contact"]["id"] == "42"
+    contacts.delete(desk.house.kit, "acme", "42")
+    write(desk, "43", city="Oslo")
+    for account in ((), ("--account", "acme")):
+        assert desk.said("contact", JO, *account, "--as-of", between)["contact"]["id"] == "42"
+        now = desk.said("contact", JO, *account, "--as-of", utc_now().isoformat())
+        assert now["contact"]["fields"] == {"city": "Oslo"}
+        assert desk.run("contact", JO, *account, "--as-of", "2020-01-01").exit_code == 4
+    assert "Write the time" in desk.run("contact", JO, "--as-of", "0001-01-01T00:00:00+14:00").output
+
+
 def test_one_address_in_two_accounts_is_asked_about(desk: Desk) -> None:
     """Nobody is shown for somebody else."""
     write(desk)

@@ -36,6 +36,7 @@ FIELDS = [
 ]
 QUICK: Mapping[str, Any] = {
     "tick_seconds": 0.2,
+    "push_wait_seconds": 0.0,
     "retry_base_seconds": 0.05,
     "event_attempts": 1,  # retries end at once
     "mail_digest_minutes": 0,

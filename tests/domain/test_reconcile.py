@@ -161,6 +161,17 @@ def test_a_value_that_came_from_mailchimp_is_no_problem() -> None:
 # Tags
 
 
+def test_a_choice_that_is_offered_no_more_gives_way_to_the_marketers() -> None:
+    """Both sides had it; the marketer took the choice away and put another in its place. Nobody changed it
+    here, so it follows; where somebody did change it here to one that is not offered, that is told."""
+    base = Base("jo@maple-street.test", S.SUBSCRIBED, {"size": "Medium"}, frozenset(), at(0))
+    there = member(merge_fields={"SIZE": "Large"})
+    plan = reconcile(base, contact(consent=yes(0), fields={"size": "Medium"}), there, POLICY)
+    assert (plan.down.fields, plan.problems, plan.up.is_empty) == ({"size": "Large"}, (), True)
+    plan = reconcile(base, contact(consent=yes(0), fields={"size": "Huge"}), there, POLICY)
+    assert (plan.down.is_empty, plan.up.is_empty, plan.problems[0].value) == (True, True, "Huge")
+
+
 def test_tags_merge_one_by_one() -> None:
     """Each side added one and removed one."""
     base = agreed(tags={"old", "older"})
@@ -187,6 +198,27 @@ def test_a_tag_beyond_those_that_mailchimp_shows_is_not_taken_for_removed() -> N
     assert plan.is_empty
     assert plan.base is not None
     assert plan.base.tags == {"old"}
+
+
+def test_a_tag_in_another_case_is_the_same_tag() -> None:
+    """Mailchimp knows one tag by all its spellings: each side keeps its own, and taking it off on one side
+    takes it off on the other as that one spells it."""
+    ours, there = contact(consent=yes(0), tags={"vip"}), member(tags={"VIP"})
+    for base in (None, agreed(there, tags={"vip"}), agreed(there, tags={"VIP"})):
+        plan = reconcile(base, ours, there, POLICY)
+        assert plan.is_empty
+        assert plan.base.tags == {"vip"}
+        gone = reconcile(base or agreed(there, tags={"Vip "}), contact(consent=yes(0)), there, POLICY)
+        assert (gone.up.tags_removed, gone.down.tags_added) == ({"VIP"}, set())
+        gone = reconcile(base or agreed(tags={"Vip "}), ours, member(), POLICY)
+        assert (gone.down.tags_removed, gone.up.tags_added) == ({"vip"}, set())
+
+
+def test_two_tags_that_are_there_in_both_spellings_stay_two() -> None:
+    """Nothing is dropped where Mailchimp shows both."""
+    ours, there = contact(consent=yes(0), tags={"vip"}), member(tags={"vip", "VIP"})
+    plan = reconcile(agreed(there, tags={"vip"}), ours, there, POLICY)
+    assert (plan.down.tags_added, plan.up.is_empty) == ({"VIP"}, True)
 
 
 def test_tags_are_left_alone_where_the_customer_says_so() -> None:

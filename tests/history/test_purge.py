@@ -6,15 +6,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from processor import contacts, erase, purge, report
 from processor.domain.contact import Consent, ConsentStatus
 from processor.domain.edit import ContactPatch
 from processor.domain.event import EventStatus
+from processor.errors import NotFound
 from processor.purge import Kind
-from processor.store import inbox, leases
+from processor.store import accounts, conflicts, inbox, leases
+from processor.store.conflicts import ConflictRow
 from processor.store.inbox import Settled
 from tests.web.conftest import api, clock, database_url
-from tests.web.house import ACME, Api, Clock, keep, make_connection, open_api
+from tests.web.house import ACME, BIRCH, Api, Clock, keep, make_connection, open_api
 
 __all__ = ["api", "clock", "database_url"]
 
@@ -28,9 +32,9 @@ def write(api: Api, contact_id: str, city: str) -> None:
     contacts.put(api.kit, ACME, contact_id, patch)
 
 
-def changes(api: Api, **params: Any) -> Any:
+def changes(api: Api, *, account: str = ACME, **params: Any) -> Any:
     """What the feed answers."""
-    return api.call("GET", f"/v1/accounts/{ACME}/changes", params=params)
+    return api.call("GET", f"/v1/accounts/{account}/changes", params=params)
 
 
 def settle(api: Api, name: str, status: EventStatus) -> None:
@@ -62,6 +66,22 @@ def test_old_changes_go_and_their_readers_are_told(api: Api, clock: Clock) -> No
     assert [one["id"] for one in changes(api).json()["changes"]] == ["kim"]
 
 
+def test_a_reader_who_began_before_the_first_change_is_told_too(api: Api, clock: Clock) -> None:
+    """The cursor of an empty feed is a place like any other: what was thrown away since was not read."""
+    write(api, "jo", "Leeds")
+    with api.house.store.write() as c:
+        accounts.ensure(c, BIRCH, clock.moment)
+    empty = changes(api, account=BIRCH).json()["cursor"]
+    everybody = api.call("GET", f"/v1/accounts/{BIRCH}/contacts").json()["changes"]
+    api.put("kim", account=BIRCH)
+    api.put("lee", account=BIRCH)
+    clock.pass_seconds(401 * DAY)
+    purge.everything(api.kit)
+    for cursor in (empty, everybody):
+        assert changes(api, account=BIRCH, after=cursor).status_code == 410
+    assert changes(api, account=BIRCH).json()["changes"] == []
+
+
 def test_a_contact_is_known_as_it_was_without_the_changes_before(api: Api, clock: Clock) -> None:
     """What is kept is taken back from how it is now."""
     write(api, "jo", "Leeds")
@@ -72,6 +92,39 @@ def test_a_contact_is_known_as_it_was_without_the_changes_before(api: Api, clock
     purge.everything(api.kit)
     assert report.as_of(api.kit, ACME, "jo", before)["fields"] == {"city": "Leeds"}
     assert report.as_of(api.kit, ACME, "jo", clock.moment)["fields"] == {"city": "Turku"}
+
+
+def test_a_contact_that_was_deleted_is_known_as_it_was_before(api: Api, clock: Clock) -> None:
+    """What made it is long thrown away; what it was until it was deleted is history of these days."""
+    write(api, "jo", "Leeds")
+    clock.pass_seconds(405 * DAY)
+    contacts.delete(api.kit, ACME, "jo")
+    purge.everything(api.kit)
+    before = report.as_of(api.kit, ACME, "jo", clock.moment - timedelta(days=1))
+    assert (before["fields"], before["version"]) == ({"city": "Leeds"}, 1)
+    with pytest.raises(NotFound):
+        report.as_of(api.kit, ACME, "jo", clock.moment)
+    erase.erase(api.kit, ACME, "jo")
+    with pytest.raises(NotFound):
+        report.as_of(api.kit, ACME, "jo", clock.moment - timedelta(days=1))
+
+
+def test_conflicts_have_a_ceiling_and_a_week_to_be_decided(tmp_path: Path, clock: Clock) -> None:
+    """Beyond the number of rows the oldest go, once somebody had eight days to use the other value."""
+    with open_api(tmp_path, clock, most_conflicts=1000) as api:
+        write(api, "jo", "Leeds")
+        connection_id = make_connection(api.house)
+        rows = [
+            ConflictRow(ACME, connection_id, "jo", f"f{n}", "a", "b", "platform", clock.moment)
+            for n in range(1200)
+        ]
+        with api.house.store.write() as c:
+            conflicts.note(c, rows)
+        clock.pass_seconds(7 * DAY)
+        assert purge.everything(api.kit)[Kind.CONFLICTS] == 0
+        clock.pass_seconds(2 * DAY)
+        assert purge.foresee(api.kit)[list(Kind).index(Kind.CONFLICTS)].rows == 200
+        assert purge.everything(api.kit)[Kind.CONFLICTS] == 200
 
 
 def test_consents_stay_until_the_person_is_erased(api: Api, clock: Clock) -> None:

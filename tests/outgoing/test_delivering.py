@@ -317,6 +317,43 @@ def test_a_new_secret_signs_beside_the_old_one_for_a_day(stage: Stage, platform:
         verify(old, got.headers, got.body, tolerance_seconds=10**6)
 
 
+def test_a_secret_that_is_changed_twice_leaves_the_first_one_its_day(
+    stage: Stage, platform: Platform
+) -> None:
+    """The answer with the new secret was lost, and somebody asks once more: the platform goes on checking
+    with the one that it has."""
+    verify = documented_verify()
+    endpoint, old = stage.endpoint(platform.url)
+    endpoints.rotate(stage.kit, endpoint.id, None)
+    stage.clock.pass_seconds(3600)
+    _, new = endpoints.rotate(stage.kit, endpoint.id, None)
+    endpoints.test(stage.kit, endpoint.id, None)
+    stage.work()
+    (got,) = platform.got
+    assert verify(old, got.headers, got.body, 10**6) == verify(new, got.headers, got.body, 10**6)
+    stage.clock.pass_seconds(DAY - 3600 + 1)
+    endpoints.test(stage.kit, endpoint.id, None)
+    stage.work()
+    with pytest.raises(ValueError, match="signed"):
+        verify(old, platform.got[-1].headers, platform.got[-1].body, 10**6)
+
+
+def test_an_endpoint_that_is_enabled_again_has_its_three_days_anew(stage: Stage, platform: Platform) -> None:
+    """What waited while it was disabled begins with its first attempt: one more failure does not end it."""
+    endpoint, _ = stage.endpoint(platform.url)
+    platform.answers += [500] * 1000
+    stage.change_a_contact()
+    while stage.now(endpoint).is_enabled:
+        stage.later(6 * 3600)
+    stage.clock.pass_seconds(7 * DAY)
+    endpoints.change(stage.kit, endpoint.id, None, enabled=True)
+    assert stage.work() == 0
+    (report,) = stage.notices(endpoint)
+    assert report.row.state is NoticeState.WAITING
+    platform.answers.clear()
+    assert stage.later(60) == 1
+
+
 def test_connections_and_runs_are_told(stage: Stage, platform: Platform) -> None:
     """A new connection, its states, and nothing where nothing changed."""
     stage.endpoint(platform.url)

@@ -62,6 +62,7 @@ class Ground:
             mailchimp_login_url=api,
             # One call at a time: what happens is the same in every run.
             mailchimp_connections=2,
+            push_wait_seconds=0,
             log_level="ERROR",
         )
         self.built = bootstrap.build(self.settings)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from processor.domain.contact import ConsentStatus
+from processor.domain.ledger import Side
+from processor.store import consents, pushes
 from tests.simulator.ground import Ground
+from tests.simulator.house import ACCOUNT
 from tests.simulator.sim import Sim, Step
 
 ANN, BOB = "ann@maple-street.test", "bob@maple-street.test"
@@ -374,7 +377,7 @@ def test_a_yes_between_two_ways_of_leaving_leads_nowhere(on: Ground) -> None:
 
 
 def test_what_was_agreed_with_one_contact_makes_no_yes_of_the_next_a_new_one(on: Ground) -> None:
-    """Somebody who left moves on; whoever has the address then said yes before it was unsubscribed."""
+    """Somebody who left moves on; whoever has the address then said yes before that."""
     sim = live(
         on,
         ("put", {"who": "c3", "email": ANN, "consent": ("unsubscribed", 259_200.0, True)}),
@@ -384,3 +387,25 @@ def test_what_was_agreed_with_one_contact_makes_no_yes_of_the_next_a_new_one(on:
         ("put", {"who": "c3", "email": BOB}),
     )
     assert status(sim, ANN) == "unsubscribed"
+
+
+def test_nothing_is_told_of_an_act_that_was_not_sent(on: Ground) -> None:
+    """Between our look and our call they sign up by the form: they are not asked, and neither the ledger nor
+    the history says that they were."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES}),
+        ("push", {}),
+        ("there", {"act": "unsubscribe", "email": ANN, "by": "user"}),
+        ("sweep", {"full": False}),
+        ("pass", {"seconds": 16.0}),
+        ("put", {"who": "c1", "consent": ("subscribed", 0.0, True)}),
+        ("meanwhile", {"calls": 1, "act": "subscribe", "email": ANN}),
+        ("push", {}),
+    )
+    assert status(sim, ANN) == "subscribed"
+    with sim.house.store.read() as c:
+        ledger = [line.entry for line in consents.of_contact(c, ACCOUNT, ["c1"], 50)]
+        sent = [one.what for one in pushes.of_contact(c, ACCOUNT, ["c1"], 50)]
+    assert [entry.after for entry in ledger if entry.side is Side.THERE] == ["subscribed"]
+    assert [what["status"]["after"] for what in sent if "status" in what] == ["subscribed"]

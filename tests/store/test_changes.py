@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from processor.errors import NotFound
+from processor.errors import Expired, NotFound
 from processor.store import Store, accounts, changes
 from processor.store.changes import Origin
 from tests.store.build import NOW, appended, change
@@ -56,7 +56,9 @@ def test_the_cursor_passes_over_what_the_reader_did_not_ask_for(store: Store) ->
         assert changes.after(c, "acc_1", cursor, 10) == ([], 4)
         rows, cursor = changes.after(c, "acc_1", 0, 3)
         assert ([row.seq for row in rows], cursor) == ([1, 2, 3], 3)
-        assert changes.after(c, "acc_1", 99, 10) == ([], 99)
+        assert changes.after(c, "acc_1", 4, 10) == ([], 4)
+        with pytest.raises(Expired):
+            changes.after(c, "acc_1", 5, 10)
 
 
 def test_a_contacts_history_is_newest_first(store: Store) -> None:

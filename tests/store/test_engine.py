@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, exc, text
 
@@ -306,3 +307,17 @@ def test_nothing_waits_for_ever_in_postgresql(store: Store) -> None:
             "1min",
             "UTC",
         ]
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_a_store_that_is_closed_while_somebody_uses_it_leaves_no_connection(store: Store, kind: str) -> None:
+    """A thread may be in the middle of a question when its process ends: the connection ends with it."""
+    with store.read() if kind == "read" else store.write() as c:
+        c.execute(text("SELECT 1"))
+        used = c.connection.driver_connection
+        store.close()
+        c.execute(text("SELECT 1"))  # whoever is in the middle of something comes to its end
+    assert used is not None
+    with pytest.raises((psycopg.OperationalError, sqlite3.ProgrammingError), match="closed"):
+        used.cursor().execute("SELECT 1")
+    assert store.is_up()  # who comes later is served all the same, and leaves nothing either

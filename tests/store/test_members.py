@@ -316,6 +316,19 @@ def test_lists_and_counts_tell_the_same(store: Store) -> None:
     assert len(first) + len(rest) == 6
 
 
+def test_what_changes_while_it_is_held_waits_for_more_unless_somebody_left(store: Store) -> None:
+    """A stream of edits of one contact would else be a write each."""
+    connected(store)
+    for contact_id, urgent in (("c1", False), ("c2", True)):
+        marked(store, contact_id)
+        [row] = claimed(store)
+        marked(store, contact_id, at=1, urgent=urgent)
+        with store.write() as c:
+            done = replace(members.lock(c, [row.id])[row.id], state=MemberState.IN_SYNC, due_at=None)
+            assert members.settle(c, [done], later(2), again_at=later(3)) == 1
+        assert the(store, contact_id).due_at == later(2 if urgent else 3)
+
+
 def test_trying_again_wakes_what_fails_and_nothing_else(store: Store) -> None:
     """In the order of the numbers, in pieces, with the refused version tried anew; twice is once."""
     connected(store)

@@ -89,6 +89,7 @@ def make_settings(data_dir: Path, **changes: Any) -> Settings:
             "mailchimp_client_id": "app",
             "mailchimp_client_secret": "app-secret",
             "body_timeout_seconds": 2.0,
+            "push_wait_seconds": 0.0,
             **changes,
         }
     )

@@ -106,6 +106,19 @@ def test_a_deleted_contact_is_gone_and_may_come_back(api: Api) -> None:
     assert back.json()["version"] > 1
 
 
+def test_a_deletion_that_comes_late_deletes_nobody_who_came_back(api: Api) -> None:
+    """A queue gives the call a second time, after the contact was made anew: by its version that is told."""
+    api.put(email=JO)
+    path = f"/v1/accounts/{ACME}/contacts/jo"
+    assert [api.call("DELETE", f"{path}?version=1").status_code for _ in range(2)] == [204, 204]
+    api.put(email=JO, fields={"city": "Leeds"})
+    late = api.call("DELETE", f"{path}?version=1")
+    assert (late.status_code, late.json()["code"]) == (409, "conflict")
+    assert late.json()["contact"] == read(api)
+    assert api.call("DELETE", f"{path}?version=soon").status_code == 422
+    assert api.call("DELETE", f"{path}?version={read(api)['version']}").status_code == 204
+
+
 def test_an_empty_write_makes_a_contact(api: Api) -> None:
     """`{}` for an id that is not there makes a contact without anything, also where one was deleted."""
     assert api.put().json()["status"] == "created"

@@ -80,6 +80,20 @@ def test_a_query_that_is_wrong_is_told(api: Api, query: str, place: str) -> None
     assert [error["field"] for error in answer.json()["errors"]] == [place]
 
 
+def test_a_cursor_that_the_feed_has_not_come_to_is_refused(api: Api) -> None:
+    """Another account's, or one from before a backup was put back: waiting until the feed comes to it would
+    pass over everything before, so the reader is told to read all contacts anew."""
+    for n in range(3):
+        api.put(str(n), account=BIRCH)
+    api.put("jo")
+    theirs = api.call("GET", f"/v1/accounts/{BIRCH}/changes").json()["cursor"]
+    refused = api.call("GET", f"{FEED}?after={theirs}&wait=5")
+    assert (refused.status_code, refused.json()["code"]) == (410, "cursor_expired")
+    cursor = api.call("GET", f"/v1/accounts/{ACME}/contacts").json()["changes"]
+    api.put("anna")
+    assert [change["id"] for change in read(api, f"?after={cursor}")["changes"]] == ["anna"]
+
+
 def test_a_waiting_call_is_answered_when_something_changes(api: Api) -> None:
     """The call stands until there is a change, and then brings it at once, long before its wait is over."""
     api.put("jo")
@@ -132,7 +146,7 @@ def test_waiting_holds_no_thread_and_no_connection(api: Api) -> None:
     cursor = read(api)["cursor"]
 
     async def story() -> float:
-        calls = [api.calling("GET", f"{FEED}?after={cursor}&wait=2") for _ in range(100)]
+        calls = [api.calling("GET", f"{FEED}?after={cursor}&wait=20") for _ in range(100)]
         waiting = [asyncio.create_task(one) for one in calls]
         await asyncio.sleep(0.7)
         began = time.monotonic()
@@ -145,7 +159,7 @@ def test_waiting_holds_no_thread_and_no_connection(api: Api) -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
         return seconds
 
-    assert asyncio.run(story()) < 1.5
+    assert asyncio.run(story()) < 10
 
 
 def test_a_caller_that_hangs_up_holds_nothing(place: Place) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from processor.domain.contact import ConsentStatus
+from processor import contacts
+from processor.domain.contact import Consent, ConsentStatus
+from processor.domain.edit import ContactPatch
 from processor.domain.plan import MemberState
 from processor.report import members
-from tests.whole.world import World, until
+from tests.whole.world import ACCOUNT, World, until
 
 JO, NEW, KIM = "jo@maple-street.test", "jo@new-street.test", "kim@maple-street.test"
 YES = {"status": "subscribed", "at": "2026-01-15T09:00:00+00:00", "source": "checkout"}
@@ -144,3 +147,74 @@ def test_two_people_swap_their_addresses_in_mailchimp(acme: World) -> None:
         m["email_address"]: m["merge_fields"]["FNAME"] for m in acme.control.members(acme.audience).values()
     }
     assert names == {KIM: "Jo", JO: "Kim"}
+
+
+def test_everybody_of_a_file_that_was_off_by_a_line_moves_one_on(acme: World) -> None:
+    """Each address is left just before the next one comes to it: nobody is taken for stuck, or doubled."""
+    street = [f"p{n}@maple-street.test" for n in range(9)]
+    people = {f"c{n}": street[n + 1] for n in range(8)}
+    contacts.put_many(acme.kit, ACCOUNT, {i: _patch(i, e) for i, e in people.items()})
+    until(lambda: len(_addresses(acme)) == 8 and acme.settled())
+    ids = {name: contact_id for contact_id, name in _ids(acme).items()}
+    moved = {i: _patch(i, street[n]) for n, i in enumerate(people)}
+    contacts.put_many(acme.kit, ACCOUNT, dict(reversed(moved.items())))
+    until(lambda: _addresses(acme) == dict.fromkeys(street[:8], "subscribed") and acme.settled())
+    assert {name: contact_id for contact_id, name in _ids(acme).items()} == ids
+    assert {m["merge_fields"]["FNAME"]: a for a, m in acme.control.members(acme.audience).items()} == {
+        f"c{n}": street[n] for n in range(8)
+    }
+
+
+def _patch(name: str, email: str) -> ContactPatch:
+    consent = Consent(ConsentStatus.SUBSCRIBED, datetime.fromisoformat(YES["at"]), YES["source"])
+    return ContactPatch(email=email, fields={"first_name": name}, consent=consent)
+
+
+def _ids(acme: World) -> dict[str, str]:
+    """Mailchimp's own ids, which stay over a move, with the names of those who have them."""
+    members = acme.control.members(acme.audience).values()
+    return {m["contact_id"]: m["merge_fields"]["FNAME"] for m in members}
+
+
+@pytest.mark.parametrize("how", ["moved here", "moved there", "deleted here"])
+def test_whoever_waits_for_an_address_has_it_as_soon_as_it_is_left(acme: World, how: str) -> None:
+    """The customer does what they were told, gives the other contact another address or deletes it; and
+    nothing stays subscribed at the address that was left."""
+    _add(acme, "1", JO, fields={"first_name": "Jo"})
+    _add(acme, "2", KIM)
+    acme.put("1", email=KIM)
+    until(lambda: _state(acme, "1") is MemberState.FAILING and acme.settled())
+    if how == "moved here":
+        acme.put("2", email=NEW)
+    elif how == "moved there":
+        acme.control.change_address(acme.audience, KIM, NEW)
+    else:
+        contacts.delete(acme.kit, ACCOUNT, "2")
+    until(lambda: (one := acme.member(KIM)) and one["merge_fields"]["FNAME"] == "Jo")
+    until(lambda: _addresses(acme).get(JO, "archived") == "archived" and acme.settled())
+    until(lambda: _state(acme, "1") is MemberState.IN_SYNC)
+    assert len(acme.contacts()) == (1 if how == "deleted here" else 2)
+
+
+def test_nothing_stays_subscribed_at_the_old_address_of_who_meets_a_stranger_at_the_new_one(
+    acme: World,
+) -> None:
+    """Mailchimp moves nobody to an address that it has: the contact goes on with the member there."""
+    _add(acme, "1", JO)
+    acme.control.webhooks(drop=1.0)
+    acme.control.subscribe(acme.audience, NEW)
+    acme.put("1", email=NEW)
+    until(lambda: _addresses(acme) == {JO: "archived", NEW: "subscribed"})
+    until(acme.settled)
+    assert [(one.id, one.email) for one in acme.contacts()] == [("1", NEW)]
+
+
+def test_who_was_archived_keeps_nobody_from_the_address_that_they_had(acme: World) -> None:
+    """Two swap addresses, and one of them was archived: both stay out, and nothing asks for a decision."""
+    _add(acme, "1", JO)
+    _add(acme, "2", KIM)
+    acme.control.archive(acme.audience, KIM)
+    until(lambda: acme.contact(KIM).consent.status is ConsentStatus.UNSUBSCRIBED and acme.settled())
+    contacts.put_many(acme.kit, ACCOUNT, {"1": ContactPatch(email=KIM), "2": ContactPatch(email=JO)})
+    until(lambda: _addresses(acme) == {JO: "unsubscribed", KIM: "archived"} and acme.settled())
+    until(lambda: (_state(acme, "1"), _state(acme, "2")) == (MemberState.EXCLUDED, MemberState.IN_SYNC))

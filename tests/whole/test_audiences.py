@@ -200,6 +200,29 @@ def test_who_left_one_of_two_is_not_added_to_a_third(two: Two) -> None:
     )
 
 
+@pytest.mark.parametrize("rest", ["another", "none"])
+def test_who_left_an_audience_that_was_disconnected_is_not_added_to_the_next(two: Two, rest: str) -> None:
+    """Their leaving outlives the connection: the preview says so, nobody is added on the older yes, and on a
+    later one they are."""
+    two.joined()
+    two.joined("2", PAT)
+    two.acme.control.unsubscribe(two.shop, JO)
+    until(lambda: two.standing(two.shop_connection).consent.status is ConsentStatus.UNSUBSCRIBED)
+    two.quiet()
+    third = two.acme.control.audience(two.acme.mailchimp_account, "Offers").id
+    made = connect.another(two.acme.kit, ACCOUNT, two.acme.connection_id).id
+    uninstall.uninstall(two.acme.kit, two.shop_connection)
+    if rest == "none":
+        uninstall.uninstall(two.acme.kit, two.acme.connection_id)
+    two.shop, two.shop_connection = third, made
+    assert two.foreseen()[JO].left_alone == "unsubscribed"
+    two.start()
+    until(lambda: two.status(third, PAT) == "subscribed")
+    assert two.status(third) is None
+    two.acme.put("1", consent={**ANEW, "at": datetime.now(UTC).isoformat()})
+    until(lambda: two.status(third) == "subscribed")
+
+
 def test_disconnecting_one_leaves_the_other_at_work(two: Two) -> None:
     """Its webhook and its copy of the access go; the other works on, and the receipt says not to withdraw
     the access."""

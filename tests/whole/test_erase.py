@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from processor import feed, report
+from processor import feed, preview, report
 from processor.erase import erase, finish, get
 from processor.errors import NotFound
 from processor.store import connections, erasures, inbox
 from processor.store.erasures import ErasureRow
 from processor.sweep import sweep
 from tests.production.services import Database
-from tests.whole.world import ACCOUNT, SUBSCRIBED, World, until, world
+from tests.whole.world import ACCOUNT, SUBSCRIBED, World, prepared, until, world
 
 JO = "jo@maple-street.test"
 PAT = "pat@maple-street.test"
@@ -206,3 +206,23 @@ def test_on_postgresql_while_everything_works_on_it(tmp_path: Path) -> None:
         left = set(acme.control.members(acme.audience))
         assert left == {f"n{n}@maple-street.test" for n in range(0, 20, 2)}
         assert {contact.email for contact in acme.contacts()} == left
+
+
+def test_a_preview_that_was_under_way_names_nobody_who_was_erased(tmp_path: Path) -> None:
+    """It had read them before: the erasure is not at its end before the preview is."""
+    with prepared(tmp_path, members=[{"email_address": JO}]) as acme:
+        acme.put("1", email=JO, consent=SUBSCRIBED)
+        acme.choose()
+        acme.control.latency(0.15)
+        made = preview.begin(acme.kit, acme.connection_id, "a test")
+        until(lambda: _pages_kept(acme))
+        erasure = erase(acme.kit, ACCOUNT, "1")
+        until(lambda: (now := preview.latest(acme.kit, acme.connection_id)) and now.is_ended)
+        assert _erased(acme, erasure).what["removed"]["preview_pages"] > 0
+        assert JO not in {row.address for row in preview.rows(acme.kit, made.id)}
+        assert not _pages_kept(acme)
+
+
+def _pages_kept(acme: World) -> int:
+    with acme.house.store.read() as c:
+        return int(c.execute(text("SELECT count(*) FROM run_pages")).scalar_one())

@@ -123,3 +123,30 @@ def _failing(acme: World) -> Any:
 def _mine(acme: World) -> Any:
     [found] = members(acme.kit, acme.connection_id, None).members
     return found
+
+
+def test_several_values_that_do_not_fit_hold_nobody_back(typed: World) -> None:
+    """Mailchimp names one refused value of a new member at a time: whoever has three of them comes in all the
+    same, is told of all three, and the corrected ones arrive."""
+    wrong = {"tel": "call me", "plz": "SW1A 1AA", "site": "maple street"}
+    typed.put("1", email=JO, consent=YES, fields={**wrong, "city": "Leeds"})
+    mine = until(lambda: typed.member(JO) and typed.settled() and _failing(typed))
+    assert typed.member(JO)["merge_fields"]["CITY"] == "Leeds"
+    assert all(word in mine.detail for word in ("phone", "zip", "URL"))
+    typed.put("1", fields={"tel": "555-555-0100", "plz": "97301"})
+    until(lambda: typed.member(JO)["merge_fields"]["PLZ"] == "97301")
+    mine = until(lambda: typed.settled() and _failing(typed))
+    assert mine.field == "site"
+    typed.put("1", fields={"site": FITS["site"]})
+    until(lambda: typed.settled() and _mine(typed).state is MemberState.IN_SYNC)
+
+
+def test_a_value_that_does_not_fit_any_more_gives_way_to_the_marketers(typed: World) -> None:
+    """A number beyond what is exact came from Mailchimp, and is put right there: the right one comes here."""
+    typed.put("1", email=JO, consent=YES, fields=FITS)
+    until(lambda: typed.member(JO) and typed.settled())
+    typed.control.edit(typed.audience, JO, merge_fields={"NUM": 1e300})
+    until(lambda: str(typed.contact(JO).fields["num"]) == "1e+300")
+    typed.control.edit(typed.audience, JO, merge_fields={"NUM": 5})
+    until(lambda: typed.contact(JO).fields["num"] == 5)
+    until(lambda: typed.settled() and _mine(typed).state is MemberState.IN_SYNC)

@@ -38,6 +38,15 @@ def _marketer(acme: World, method: str, of: str, **body: Any) -> None:
     assert answer.is_success, answer.text
 
 
+def _groups(acme: World, method: str, path: str = "", **body: Any) -> Any:
+    """Change the audience's groups as the marketer does in Mailchimp."""
+    url = f"{acme.control.url}/3.0/lists/{acme.audience}/interest-categories{path}"
+    headers = {"Authorization": f"Bearer {acme.control.token(acme.mailchimp_account)}"}
+    answer = httpx.request(method, url, headers=headers, json=body or None)
+    assert answer.is_success, answer.text
+    return answer.json() if answer.content else None
+
+
 def _sweep(acme: World) -> None:
     """Go round everybody; a sweep that is under way comes to its end first."""
     until(lambda: sweep(acme.kit, acme.connection_id, full=True))
@@ -107,6 +116,32 @@ def test_a_deleted_field_is_one_issue_and_fails_nobody(acme: World) -> None:
     review(acme.kit, acme.connection_id)
     [solved] = report.issues(acme.kit, None, connection_id=acme.connection_id).issues
     assert solved.issue.state is IssueState.RESOLVED
+
+
+def test_a_deleted_interest_is_one_issue_and_fails_nobody(acme: World) -> None:
+    """No webhook tells of it: the first answer without it does. What was ticked stays here, whoever is new
+    comes in, a comparison of everybody moves nothing, and a webhook does not bring the rule back."""
+    group = _groups(acme, "POST", title="Topics", type="checkboxes")["id"]
+    ski, chess = (_groups(acme, "POST", f"/{group}/interests", name=n)["id"] for n in ("Ski", "Chess"))
+    acme.choose(fields=[FieldChoice("ski", ski), FieldChoice("chess", chess), FieldChoice("city", "CITY")])
+    _jo(acme, ski=True, chess=True)
+    _groups(acme, "DELETE", f"/{group}/interests/{chess}")
+    acme.put("2", email="ann@maple-street.test", consent=YES, fields={"ski": True, "chess": True})
+    until(lambda: _rule(acme, "chess") is None)
+    until(lambda: acme.settled() and acme.member("ann@maple-street.test"))
+    acme.put("1", fields={"chess": False, "city": "Leeds"})
+    until(lambda: acme.settled() and acme.member(JO)["merge_fields"]["CITY"] == "Leeds")
+    _sweep(acme)
+    acme.control.merge_field(acme.audience, "HUE", "text")
+    acme.control.edit(acme.audience, JO, merge_fields={"HUE": "red"})
+    until(lambda: FieldChange.NEW in _told(acme))
+    assert [rule.field for rule in _row(acme).policy.gone] == ["chess"]
+    review(acme.kit, acme.connection_id)
+    [found] = report.issues(acme.kit, None, connection_id=acme.connection_id).issues
+    assert (found.issue.code, found.issue.about) == ("field_gone", "chess")
+    standing = report.connection(acme.kit, acme.connection_id, None)
+    assert standing.members[MemberState.FAILING] == standing.members[MemberState.WAITING] == 0
+    assert acme.contact("ann@maple-street.test").fields["chess"] is True
 
 
 def test_a_field_that_is_mapped_to_another_one_empties_nothing(acme: World) -> None:

@@ -43,7 +43,11 @@ class Still:
 @pytest.fixture
 def still(tmp_path: Path) -> Iterator[Still]:
     """An installation without workers."""
-    settings = Settings(data_dir=tmp_path, secret_key="a secret key that is long enough for tests")
+    settings = Settings(
+        data_dir=tmp_path,
+        secret_key="a secret key that is long enough for tests",
+        push_wait_seconds=0,
+    )
     make_ready(settings.database)
     house = bootstrap.build(settings)
     with house.store.write() as c:

@@ -35,6 +35,7 @@ ACCOUNT = "acme"
 SECRET = "a secret key that is long enough for a test"
 QUICK = {
     "tick_seconds": 0.2,
+    "push_wait_seconds": 0.0,
     "retry_base_seconds": 0.05,
     "event_attempts": 4,
     "log_level": "WARNING",

@@ -21,6 +21,7 @@ from processor.web.models.contact import (
     BatchItemAnswer,
     ContactAnswer,
     ContactAsked,
+    ContactToDelete,
     WriteStatus,
     WrittenAnswer,
     contact_answer,
@@ -41,18 +42,22 @@ def put(call: Call[Nothing, ContactAsked]) -> Reply:
     done = contacts.put(call.kit, account, contact_id, call.body.patch(), call.caller.name)
     now = contact_answer(done.contact)
     if done.stale:
-        return Reply(
-            status=409,
-            problem={
-                "detail": "The contact has changed since that version, and nothing was written. "
-                "`contact` is how it is now: decide again, and send its version.",
-                "code": "conflict",
-                "contact": now.model_dump(mode="json"),
-            },
-        )
+        return _stale(now)
     status = _status(done)
     answer = WrittenAnswer(**dict(now), status=status, notes=list(done.notes))
     return Reply(answer, 201 if status is WriteStatus.CREATED else 200)
+
+
+def _stale(now: ContactAnswer) -> Reply:
+    return Reply(
+        status=409,
+        problem={
+            "detail": "The contact has changed since that version, and nothing was written. "
+            "`contact` is how it is now: decide again, and send its version.",
+            "code": "conflict",
+            "contact": now.model_dump(mode="json"),
+        },
+    )
 
 
 def get(call: Call[ContactAskedFor, None]) -> Reply:
@@ -70,10 +75,11 @@ def find(call: Call[ContactsAsked, None]) -> Reply:
     return Reply(ContactsAnswer(contacts=answers, cursor=page.cursor, changes=page.changes))
 
 
-def delete(call: Call[Nothing, None]) -> Reply:
+def delete(call: Call[ContactToDelete, None]) -> Reply:
     """Delete one contact."""
-    contacts.delete(call.kit, call.path["account"], call.path["id"], call.caller.name)
-    return Reply(status=204)
+    account, contact_id = call.path["account"], call.path["id"]
+    newer = contacts.delete(call.kit, account, contact_id, call.caller.name, version=call.query.version)
+    return Reply(status=204) if newer is None else _stale(contact_answer(newer))
 
 
 def batch(call: Call[Nothing, BatchAsked]) -> Reply:
@@ -193,7 +199,11 @@ OPERATIONS = (
         "deleteContact",
         "Delete a contact",
         handler=delete,
+        query=ContactToDelete,
         answers={204: None},
-        description="What becomes of them in Mailchimp is the connection's rule. Safe to repeat.",
+        refusals=(409,),
+        description="What becomes of them in Mailchimp is the connection's rule. Safe to repeat. A call that "
+        "may come late names the `version`: with one older than the stored nothing is deleted: 409, with "
+        "the contact as it is now.",
     ),
 )

@@ -22,21 +22,22 @@ LOOK_SECONDS = 0.5
 async def read(call: Call[FeedAsked, None]) -> Reply:
     """Answer with what is new, or when there is something new, or when the wait is over."""
     until = time.monotonic() + call.query.wait
-    page = await run_in_threadpool(_page, call)
+    page = await run_in_threadpool(_page, call, call.query.after)
     while not page.changes and not call.kit.stopping.is_set() and not await call.is_gone():
         left_seconds = until - time.monotonic()
         if left_seconds <= 0:
             break
         await asyncio.sleep(min(LOOK_SECONDS, left_seconds))
-        page = await run_in_threadpool(_page, call)
+        # On from there: what `origin` leaves out is passed over once, not at each look.
+        page = await run_in_threadpool(_page, call, page.cursor)
     return Reply(
         FeedAnswer(changes=[_answer(row) for row in page.changes], cursor=page.cursor, more=page.more)
     )
 
 
-def _page(call: Call[FeedAsked, None]) -> FeedPage:
+def _page(call: Call[FeedAsked, None], after: str | None) -> FeedPage:
     asked, account_id = call.query, call.path["account"]
-    return feed.read(call.kit, account_id, after=asked.after, limit=asked.limit, origin=asked.origin)
+    return feed.read(call.kit, account_id, after=after, limit=asked.limit, origin=asked.origin)
 
 
 def _answer(row: ChangeRow) -> ChangeAnswer:
@@ -67,7 +68,8 @@ OPERATIONS = (
         refusals=(410,),
         description="Whole contacts with what changed and why, oldest first, each change once. Keep `cursor` "
         "and pass it as `after`; with `wait` the call is answered as soon as there is something new. A "
-        "cursor older than what is kept is refused (410, `cursor_expired`): read all contacts anew, and go "
+        "cursor older than what is kept, or that this feed has not come to, is refused (410, "
+        "`cursor_expired`): read all contacts anew, and go "
         "on from the `changes` cursor of the first page.",
     ),
 )

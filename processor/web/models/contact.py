@@ -18,6 +18,7 @@ from processor.web.models.kinds import (
     Address,
     Answer,
     Asked,
+    AskedInAddress,
     FieldName,
     FieldValue,
     Id,
@@ -82,6 +83,14 @@ class ContactAsked(_Write):
     """One write. What is named is set, `null` clears, what is not named is kept."""
 
     id: Id | None = Field(None, description="May be left out; else the same as in the address.")
+
+
+class ContactToDelete(AskedInAddress):
+    """Which contact is to be deleted."""
+
+    version: Annotated[int, Field(ge=0, le=NUMBER_LIMIT)] | None = Field(
+        None, description="The newest version that the caller has seen: with an older one nothing is deleted."
+    )
 
 
 class BatchContactAsked(_Write):
