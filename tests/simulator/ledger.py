@@ -10,9 +10,9 @@ from datetime import datetime
 @dataclass(frozen=True)
 class Act:
     """A yes or a no of a person, as its evidence states it. `contacts` are the platform's contacts of that
-    person at the time, and their member's id in Mailchimp where it was said there; `about_address` says that
-    it means the address alone (a bounce); `audience` where it was said in Mailchimp: there it counts for that
-    audience alone. None for the platform, and for all."""
+    person at the time; `about_address` says that it means the address alone (a bounce). Where it was said
+    in Mailchimp it counts for that `audience` alone, and `member` is the member's contact id there; what was
+    said to the platform has neither, and counts for all."""
 
     kind: str
     at: datetime
@@ -20,6 +20,7 @@ class Act:
     contacts: frozenset[str] = frozenset()
     about_address: bool = False
     audience: str | None = None
+    member: str | None = None
 
     def concerns(self, address: str, contact: str | None, lives_at: Mapping[str, str] | None = None) -> bool:
         """Whether it was said at this address, or by the person who is this contact. What was said to the
@@ -27,6 +28,8 @@ class Act:
         homes = {(lives_at or {}).get(who, address) for who in self.contacts}
         goes_along = not self.about_address and not self.kind.startswith("there:")
         has_moved = goes_along and bool(homes) and address not in homes
+        if self.member is not None:  # whoever may be moved in Mailchimp had come back before
+            has_moved = (lives_at or {}).get(self.member, address) != address
         if self.kind == "cleaned" and homes and address not in homes:
             return False  # what the platform knew of a bounce went with its contact; Mailchimp finds out anew
         if self.address == address and not has_moved:
@@ -45,7 +48,7 @@ class Ledger:
     back: list[Act] = field(default_factory=list)
     """They, or the marketer, subscribed them in Mailchimp."""
     lives_at: dict[str, str] = field(default_factory=dict)
-    """The contacts' addresses, "" for none: of the deleted ones, the last that they had."""
+    """The addresses of contacts and of members, "" for none: of the deleted ones, the last that they had."""
     deleted: set[str] = field(default_factory=set)
     """Addresses and Mailchimp ids of members whose contact the platform has deleted."""
     came_having_left: set[str] = field(default_factory=set)
@@ -74,10 +77,11 @@ class Ledger:
         acts = [*self.yes, *(self.asked if asked else [])]
         return max((act.at for act in acts if act.concerns(address, contact)), default=None)
 
-    def last_yes_anywhere(self, address: str, contact: str | None) -> datetime | None:
+    def last_yes_anywhere(self, address: str, contact: str | None, member: str) -> datetime | None:
         """When they last said yes on either side: to be moved is not to be subscribed anew."""
         acts = [*self.yes, *self.back]
-        return max((act.at for act in acts if act.concerns(address, contact)), default=None)
+        said = (act.at for act in acts if act.concerns(address, contact) or act.member == member)
+        return max(said, default=None)
 
     def last_no(self, address: str, contact: str | None) -> Act | None:
         """Their last no, on either side."""

@@ -284,8 +284,8 @@ class Sim:
         gone = act == "delete" and before is not None
 
         def note(kind: str, *, about_address: bool = False) -> Act:
-            member = {one["contact_id"] for one in (before, after) if one}
-            return Act(f"there:{kind}", second, address, people | member, about_address, place.audience)
+            member = (before or after)["contact_id"]
+            return Act(f"there:{kind}", second, address, people, about_address, place.audience, member)
 
         if now == "subscribed" and (was != now or act in {"subscribe", "add"}):
             self.ledger.back.append(note(act))
@@ -331,6 +331,9 @@ class Sim:
 
     def note_addresses(self) -> None:
         """Let the ledger know where everybody lives now."""
+        for place in self.places:
+            found = place.members().items()
+            self.ledger.lives_at |= {member: email_key(one["email_address"]) for member, one in found}
         self.ledger.lives_at |= {who: email_key(c.email or "") for who, c in self.contacts_now().items()}
 
     def _mapped(self, place: Place) -> set[str]:

@@ -148,7 +148,9 @@ class Witness:
             if why:
                 self._wrong("consent", f"{address} went from {was} to {now} by {call}: {why}")
         if moved and was == now == "subscribed" and people:
-            why = [self._may_not_be_moved(ledger, address, contact) for contact in people]
+            why = [
+                self._may_not_be_moved(ledger, address, contact, after["contact_id"]) for contact in people
+            ]
             if all(why):
                 self._wrong("consent", f"{address} had left ({why[0]}), and was moved to by {call}")
         if now == "subscribed" and was in {"unsubscribed", "cleaned", "archived"}:
@@ -161,7 +163,9 @@ class Witness:
             # Whoever takes over the address of somebody who left has left.
             addresses = {address, *(email_key(contact.email or "") for contact in here.values())}
             left = any(ledger.last_no(a, contact) for contact in (*concerned, None) for a in addresses)
-            if not left and {address, *concerned} & ledger.came_having_left:
+            # So has whoever came to an address where the platform knew of a bounce, wherever that went.
+            bounced = any(act.kind == "cleaned" and act.address in addresses for act in ledger.no)
+            if bounced or (not left and {address, *concerned} & ledger.came_having_left):
                 return
             if not left and not any(concerned & act.contacts for act in ledger.no):
                 self._wrong("unsubscribed", f"{address} was unsubscribed by {call}, and never left")
@@ -177,8 +181,8 @@ class Witness:
             if has_owner and not {address, after["contact_id"], *(i for i in linked if i)} & ledger.deleted:
                 self._wrong("archived", f"{address} was archived by {call}, and nobody had deleted them")
 
-    def _may_not_be_moved(self, ledger: Ledger, address: str, contact: str) -> str:
-        yes, no = ledger.last_yes_anywhere(address, contact), ledger.last_no(address, None)
+    def _may_not_be_moved(self, ledger: Ledger, address: str, contact: str, member: str) -> str:
+        yes, no = ledger.last_yes_anywhere(address, contact, member), ledger.last_no(address, None)
         has_left = no is not None and (yes is None or yes <= no.at) and not no.kind.startswith("there:a")
         return no.kind if no is not None and has_left else ""
 
@@ -305,9 +309,13 @@ class Witness:
         said = [a for a in said if not a.about_address or a.address == address]
         said = [a for a in said if a.kind != "there:archive" or a.address == address]
         left = max((act.at for act in said), default=None)
-        people = self._sim.people(address) | {member["contact_id"]}
+        people, its = self._sim.people(address), member["contact_id"]
         acts = (*ledger.yes, *ledger.back)
-        came = [act.at for act in acts if act.concerns(address, None) or act.contacts & people]
+        came = [
+            act.at
+            for act in acts
+            if act.concerns(address, None) or act.contacts & people or act.member == its
+        ]
         if member["status"] != "subscribed" or contact.consent.status is not S.UNSUBSCRIBED or not left:
             return
         if all(at < left for at in came):
