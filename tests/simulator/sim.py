@@ -181,7 +181,7 @@ class Sim:
             self.ledger.came_having_left |= {address, *people}
 
     def _note_who_was_kept_out(self, patch: ContactPatch, before: Any, after: Any) -> None:
-        """Whoever comes to the address of somebody who left has left, also in the write that moves that one."""
+        """Whoever comes to an address has left with whoever leaves it in the same write."""
         says_so = isinstance(patch.consent, Consent) and patch.consent.status in LEFT
         had_left = before is not None and before.consent.status in LEFT
         if after.consent.status in LEFT and not says_so and not had_left:
