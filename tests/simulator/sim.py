@@ -164,6 +164,7 @@ class Sim:
                 self.ever.add(who)
                 self._remember(who, patch, before.get(who), after[who])
                 self._note_who_came_having_left(after[who])
+                self._note_who_was_kept_out(patch, before.get(who), after[who])
         self._follow_who_was_renamed(everybody, set(after) - set(before))
 
     def _note_who_came_having_left(self, contact: Any) -> None:
@@ -178,6 +179,13 @@ class Sim:
                     witness.spoil(one)  # what one of them says may come to the other
         if len(held) > 1 and any(one.consent.status in LEFT for one in held.values()):
             self.ledger.came_having_left |= {address, *people}
+
+    def _note_who_was_kept_out(self, patch: ContactPatch, before: Any, after: Any) -> None:
+        """Whoever comes to an address has left with whoever leaves it in the same write."""
+        says_so = isinstance(patch.consent, Consent) and patch.consent.status in LEFT
+        had_left = before is not None and before.consent.status in LEFT
+        if after.consent.status in LEFT and not says_so and not had_left:
+            self.ledger.came_having_left |= {email_key(after.email or ""), after.id}
 
     def _follow_who_was_renamed(self, before: Mapping[str, Any], new: set[str]) -> None:
         """Who was known from Mailchimp alone may have got the platform's id: choices go along."""

@@ -17,7 +17,7 @@ from tests.simulator.ground import Ground, ground
 from tests.simulator.sim import Sim, Step
 from tests.simulator.story import any_wide_step, history
 
-SLOW_HISTORIES = {"": 60, "wide": 60, "tangled": 30}
+SLOW_HISTORIES = {"": 50, "wide": 45, "tangled": 25}
 """How many of each kind: as they always were; with two audiences, changed fields and choices; and with
 contacts who take each other's addresses."""
 
@@ -98,6 +98,6 @@ def test_no_shortest_history_goes_wrong(on: Ground) -> None:
                 self.sim.close()
 
     thorough = settings(
-        max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
     )
     run_state_machine_as_test(Machine, settings=thorough)  # type: ignore[no-untyped-call]
