@@ -13,7 +13,10 @@ from typing import Any
 from processor.domain.failures import ENTRIES, Entry, Retry, Who
 from processor.domain.refusals import recognise
 
-__all__ = ["ENTRIES", "Entry", "Retry", "Who", "Words", "entry", "recognise", "words"]
+__all__ = ["ENTRIES", "OUTAGES", "Entry", "Retry", "Who", "Words", "entry", "recognise", "words"]
+
+OUTAGES = frozenset({"rate_limited", "mailchimp_down", "network"})
+"""Why something was put off that says nothing about the contact."""
 
 UNKNOWN_CODE = "internal"
 """What a code that nobody wrote down counts as: our own mistake."""

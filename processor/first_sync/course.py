@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from processor.converge.meet import OUTAGES
+from processor.domain.catalogue import OUTAGES
 from processor.domain.connection import ConnectionState
 from processor.domain.plan import MemberState
 from processor.first_sync.progress import SAMPLE_EVERY, Phase, sampled

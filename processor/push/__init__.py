@@ -16,7 +16,7 @@ from dataclasses import replace
 from processor import brake, fields, first_sync
 from processor.broker import PUSH
 from processor.converge import Outcome, Sighting, Verdict, converge
-from processor.converge.meet import OUTAGES
+from processor.domain.catalogue import OUTAGES
 from processor.domain.connection import LIVE, ConnectionState
 from processor.domain.contact import Contact, email_key
 from processor.domain.parcel import Parcel, parcel

@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from processor.converge import Sighting
-from processor.converge.meet import OUTAGES
-from processor.domain.catalogue import ENTRIES
+from processor.domain.catalogue import ENTRIES, OUTAGES
 from processor.domain.contact import Contact, Member, MemberStatus, email_key
 from processor.kit import Kit
 from processor.look import FEW, Enough, Question, look_up_each

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from processor.converge.meet import OUTAGES
+from processor.domain.catalogue import OUTAGES
 from processor.domain.ledger import ConsentEntry, Side, Who, evidence_of
 from processor.domain.parcel import Parcel
 from processor.push.done import Done

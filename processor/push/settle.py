@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from processor.converge.meet import OUTAGES
 from processor.domain import retry
+from processor.domain.catalogue import OUTAGES
 from processor.domain.contact import Contact, MemberStatus
 from processor.domain.outgoing import NoticeKind
 from processor.domain.plan import Exclusion, MemberState

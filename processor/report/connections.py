@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from processor.converge.meet import OUTAGES
 from processor.domain import drift
-from processor.domain.catalogue import Words, words
+from processor.domain.catalogue import OUTAGES, Words, words
 from processor.domain.connection import ConnectionState
 from processor.domain.event import UNSETTLED, EventStatus
 from processor.domain.field_changes import FieldNews, from_stored, unsynced
