@@ -36,8 +36,8 @@ def row_of(table: Table, sighting: Sighting) -> tuple[int | None, MemberRow | No
 
 
 def other(row: MemberRow, sighting: Sighting) -> Verdict | None:
-    """OTHER where somebody else is there now: an address, and the hash made of it, pass from one person to the
-    next; a contact id does not."""
+    """OTHER where somebody else is there now: an address, and the hash made of it, pass from one person to
+    the next; a contact id does not."""
     member = sighting.member
     if member is None or sighting.row_id is not None or row.status is MemberStatus.DELETED:
         return None
