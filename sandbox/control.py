@@ -242,6 +242,11 @@ class Control:
         rules = [*self.faults()["rules"], {"hang": True, **more}]
         self._call("PATCH", "/faults", {"rules": rules})
 
+    def ignore(self, **more: Any) -> None:
+        """Adds a rule: changes that fit it are answered as if they were taken, and are not."""
+        rules = [*self.faults()["rules"], {"ignore": True, **more}]
+        self._call("PATCH", "/faults", {"rules": rules})
+
     def latency(self, seconds: float, jitter_seconds: float = 0.0) -> None:
         """Slows every API call down."""
         self._call("PATCH", "/faults", {"latency_seconds": seconds, "latency_jitter_seconds": jitter_seconds})

@@ -19,7 +19,8 @@ class Rule:
     answer's field errors, each {"field", "message"}; `html` is answered in place of JSON, as a CDN does;
     `after` lets the request take effect first, so that only its answer is lost; `hang` never answers (the
     request holds its place among the ten until the rule is taken away, unless `holds` is false: it was lost
-    on its way); `remaining` ends the rule after so many hits.
+    on its way); `ignore` answers a change with what is there, unchanged; `remaining` ends the rule after so
+    many hits.
     """
 
     fraction: float = 1.0
@@ -34,6 +35,7 @@ class Rule:
     after: bool = False
     hang: bool = False
     holds: bool = True
+    ignore: bool = False
     remaining: int | None = None
 
     def fits(self, method: str, path: str, account_id: str) -> bool:

@@ -11,6 +11,7 @@ from processor.converge.table import Table
 from processor.domain.catalogue import OUTAGES, Retry, entry
 from processor.domain.contact import Contact, Member, MemberStatus, email_key
 from processor.domain.plan import MemberState, Plan
+from processor.domain.way import is_heard_of
 from processor.store.members import MemberRow
 
 
@@ -29,9 +30,18 @@ def after(
     refused = due and not is_news and _is_waiting_for_a_fix(row, contact)
     outlasted = row.reason in OUTAGES and sighting.member is not None
     values = {**seen(row, sighting.member, seen_digest), "base": plan.base}
+    if _has_arrived(table, row, sighting):
+        values["way"] = None
     if not refused:
         values |= _stands(plan) | _queued(table, row, plan, due=due, outlasted=outlasted, claims=claims)
     return replace(row, **values)  # once: a copy of so many columns costs
+
+
+def _has_arrived(table: Table, row: MemberRow, sighting: Sighting) -> bool:
+    """Whether what was sent by a call of its own is seen to have arrived; of a batch its results tell."""
+    if row.way is None or row.way.claim is not None or sighting.member is None:
+        return False
+    return is_heard_of(row.way, sighting.member, table.policy)
 
 
 def _stands(plan: Plan) -> dict[str, Any]:

@@ -71,3 +71,14 @@ def heard_of(
     if not arrived and tags == base.tags:
         return base
     return replace(base, fields={**base.fields, **arrived}, tags=tags)
+
+
+def is_heard_of(way: OnItsWay, theirs: Member, policy: Policy) -> bool:
+    """Whether all of it is there: it need not be remembered any more."""
+    there = read(theirs, policy)
+    return (
+        all(name in there and there[name] == sent for name, sent in way.fields.items())
+        and way.tags_added <= theirs.tags
+        and not way.tags_removed & theirs.tags
+        and (way.email is None or email_key(way.email) == email_key(theirs.email))
+    )

@@ -182,10 +182,23 @@ class _Errand:
                     o.plan.up, o.sighting.member, o.contact, policy, o.row.asked if o.row else {}
                 )
                 (urgent if o.plan.up.is_urgent else news if o.plan.up.create else rest).append(o)
+        self._remember([*urgent, *news])
         self.left += self._read_back(change_each(mailchimp, self.connection, urgent, self.enough))
         self.added += self._read_back(add_all(mailchimp, self.connection, news, self.enough))
         rest = self._in_batches(mailchimp, rest)
+        self._remember(rest)
         self.changed += self._read_back(change_each(mailchimp, self.connection, rest, self.enough))
+
+    def _remember(self, outcomes: Sequence[Outcome]) -> None:
+        """Write down what is about to be sent: where the answer is lost, or this process, it is known again
+        by what it did. What a batch carries for them is known already, and stays so."""
+        ways = {
+            o.row.id: self.ways[o.row.id]
+            for o in outcomes
+            if o.row is not None and (o.row.way is None or o.row.way.claim is None)
+        }
+        if ways:
+            self.kit.store.write_retrying(lambda c: members.note_way(c, ways))
 
     def fail(self, error: MailchimpError) -> None:
         """Everything that nothing became of yet failed for this."""

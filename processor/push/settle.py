@@ -131,6 +131,8 @@ def _let_go(
 ) -> MemberRow:
     contact = known.get(row.contact_id or "")
     row = replace(row, pushed_version=contact.version if contact else row.pushed_version)
+    if row.way is not None and row.way.claim is None and not _may_have_arrived(done):
+        row = replace(row, way=None)
     if done.relink:
         # Who is mailed on at an address that nobody has here is dealt with like whoever was deleted here.
         is_mailed = row.status in {MemberStatus.SUBSCRIBED, MemberStatus.TRANSACTIONAL}
@@ -144,6 +146,11 @@ def _let_go(
     if done.no_address and row.reason != Exclusion.BY_CHOICE:
         row = replace(row, state=MemberState.EXCLUDED, reason=Exclusion.NO_ADDRESS.value, field=None)
     return replace(row, due_at=None, urgent=False, attempts=0)
+
+
+def _may_have_arrived(done: Done) -> bool:
+    """Whether Mailchimp may have taken what nobody has seen of it yet."""
+    return done.unsettled or done.in_part or (done.error is not None and done.error.code in OUTAGES)
 
 
 def _field(policy: Policy, error: MailchimpError) -> str | None:

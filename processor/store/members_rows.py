@@ -203,6 +203,9 @@ def way_as_json(way: OnItsWay | None) -> dict[str, Any] | None:
         "tags_added": sorted(way.tags_added),
         "tags_removed": sorted(way.tags_removed),
         "claim": way.claim,
+        "email": way.email,
+        "created": way.created,
+        "consent_at": way.consent_at,
     }
 
 
@@ -216,6 +219,9 @@ def way_from_json(stored: Mapping[str, Any] | None) -> OnItsWay | None:
         tags_added=frozenset(stored["tags_added"]),
         tags_removed=frozenset(stored["tags_removed"]),
         claim=stored["claim"],
+        email=stored.get("email"),
+        created=MemberStatus(created) if (created := stored.get("created")) else None,
+        consent_at=datetime.fromisoformat(at) if (at := stored.get("consent_at")) else None,
     )
 
 

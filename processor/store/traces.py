@@ -28,6 +28,7 @@ _NOTHING: Mapping[str, Any] = dict.fromkeys(
         "seen_at",
         "seen_digest",
         "theirs",
+        "way",
         "word",
         "asked",
         "field",

@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox import problem
@@ -94,6 +94,8 @@ async def _reply(world: World, asked: Asked, match: Match, account: Account | No
         if account and not asked.batch and account.in_flight > SIMULTANEOUS_REQUESTS:
             raise problem.too_many_requests()
         rule = await _suffer(world, asked, account)
+        if rule and rule.ignore:
+            asked, rule = replace(asked, method="GET"), None
         if rule and not rule.after:
             return _broken(rule, request_id)
         done = await _carry_out(world, asked, match, account)

@@ -409,3 +409,19 @@ def test_nothing_is_told_of_an_act_that_was_not_sent(on: Ground) -> None:
         sent = [one.what for one in pushes.of_contact(c, ACCOUNT, ["c1"], 50)]
     assert [entry.after for entry in ledger if entry.side is Side.THERE] == ["subscribed"]
     assert [what["status"]["after"] for what in sent if "status" in what] == ["subscribed"]
+
+
+def test_an_edit_is_taken_back_though_nobody_heard_that_it_had_arrived(on: Ground) -> None:
+    """Mailchimp took the new name, its answer was lost, and the platform wrote the old one again: the new one
+    comes back as our own, and not as an edit of the marketer's."""
+    sim = live(
+        on,
+        ("put", {"who": "c1", "email": ANN, "consent": YES, "fields": {"first_name": "Ann"}}),
+        QUIET,
+        ("fault", {"kind": "timeout_after", "skip": 1, "count": 1}),
+        ("put", {"who": "c1", "fields": {"first_name": "Cid"}}),
+        ("push", {}),
+        ("put", {"who": "c1", "fields": {"first_name": "Ann"}}),
+    )
+    assert sim.contacts_now()["c1"].fields["first_name"] == "Ann"
+    assert sim.control.member(sim.audience, ANN)["merge_fields"]["FNAME"] == "Ann"
