@@ -88,6 +88,7 @@ def build(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> House
         sealer=sealer,
         bell=bell,
         mailchimp=_mailchimp(settings, sealer, http, slots, partial(_note, calls, now)),
+        slots=slots,
         outside=Outside(allow_private=settings.allow_private_targets),
         storage=storage,
         post=Post(settings.smtp_url.get_secret_value(), settings.mail_from),

@@ -17,6 +17,7 @@ from processor.calls import Calls
 from processor.channels import Channels
 from processor.config import Settings
 from processor.mailchimp.client import Mailchimp
+from processor.mailchimp.limits import LocalSlots, Slots
 from processor.outside import Outside
 from processor.smtp import Post
 from processor.storage import LocalStorage, Storage
@@ -72,6 +73,8 @@ class Kit:
     sealer: Sealer
     bell: Bell
     mailchimp: Callable[[ConnectionRow], Mailchimp]
+    slots: Slots = field(default_factory=LocalSlots)
+    """The right to have calls to Mailchimp open."""
     outside: Outside = field(default_factory=Outside)
     """A way to addresses that a platform gave us."""
     storage: Storage = field(default_factory=lambda: LocalStorage(Path("data") / "photos"))

@@ -194,6 +194,7 @@ def _previews(c: Connection, now: datetime) -> list[str]:
 
 def stop(kit: Kit) -> None:
     """Hand back everything that this worker holds: others take it at once. Safe to repeat."""
+    kit.slots.give_back()
     write_down(kit)
 
     def in_one_transaction(c: Connection) -> None:

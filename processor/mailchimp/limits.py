@@ -46,6 +46,9 @@ class Slots(Protocol):
         Raises Passing(code="rate_limited") when none came free within `wait_seconds`.
         """
 
+    def give_back(self) -> None:
+        """Give back what this process holds: it ends, and its calls with it. Never raises; safe to repeat."""
+
 
 @dataclass(slots=True)
 class _Account:
@@ -69,6 +72,9 @@ class LocalSlots:
             yield
         finally:
             self._release(account_key)
+
+    def give_back(self) -> None:
+        """Do nothing: nobody else counts these."""
 
     def _take(self, account_key: str, wait_seconds: float) -> None:
         with self._lock:
@@ -141,6 +147,7 @@ class RedisSlots:
         self._paused_until = 0.0
         self._is_down = False
         self._unreleased: deque[tuple[str, str]] = deque(maxlen=_MOST_UNRELEASED)
+        self._held: set[tuple[str, str]] = set()
 
     @contextmanager
     def hold(self, account_key: str, *, wait_seconds: float) -> Iterator[None]:
@@ -149,14 +156,25 @@ class RedisSlots:
         with self._here.hold(account_key, wait_seconds=wait_seconds):
             token = uuid.uuid4().hex
             if self._take(account_key, token, deadline):
+                self._held.add((self._key(account_key), token))
                 try:
                     yield
                 finally:
+                    self._held.discard((self._key(account_key), token))
                     self._release(account_key, token)
             else:
                 rest_seconds = deadline - self._now_seconds()
                 with self._without_redis.hold(account_key, wait_seconds=rest_seconds):
                     yield
+
+    def give_back(self) -> None:
+        """Give back the slots of calls that are cut off by the end of this process: other processes would
+        stand until they end by their time."""
+        self._unreleased.extend(self._held.copy())
+        try:
+            self._release_all()
+        except (redis.RedisError, OSError) as error:
+            self._went_down(error)
 
     def _take(self, account_key: str, token: str, deadline: float) -> bool:
         """Take a slot in Redis and return True; return False where Redis cannot say."""

@@ -197,7 +197,22 @@ def emptied_redis_is_no_harm(client: redis.Redis, prefix: str) -> None:
         pass
 
 
-REDIS_PROMISES = [processes_share_the_limit, killed_holder_is_freed, emptied_redis_is_no_harm]
+def ending_process_gives_its_slots_back(client: redis.Redis, prefix: str) -> None:
+    """Its call hangs: others need not wait until the slot ends by its time."""
+    ending, other = RedisSlots(client, 1, prefix=prefix), RedisSlots(client, 1, prefix=prefix)
+    with ending.hold(ACCOUNT, wait_seconds=0):
+        ending.give_back()
+        with other.hold(ACCOUNT, wait_seconds=0):
+            pass
+    assert list(client.scan_iter(prefix + "*")) == []
+
+
+REDIS_PROMISES = [
+    processes_share_the_limit,
+    killed_holder_is_freed,
+    emptied_redis_is_no_harm,
+    ending_process_gives_its_slots_back,
+]
 
 
 @pytest.mark.parametrize("promise", REDIS_PROMISES)

@@ -167,6 +167,20 @@ def test_an_error_can_be_asked_for(house: House, name: str, status: int) -> None
     assert house.api.get("/ping", headers={"X-Trigger-Error": name}).status_code == status
 
 
+def test_a_change_can_be_answered_and_ignored(house: House) -> None:
+    """As if it were taken; the member shows what it showed before."""
+    added = house.control.add(house.list.id, "jo@maple-street.test", merge_fields={"FNAME": "Jo"})
+    house.control.ignore(method="PATCH")
+
+    def rename() -> tuple[int, str]:
+        answer = house.api.patch(house.members(f"/{added['id']}"), json={"merge_fields": {"FNAME": "Joan"}})
+        return answer.status_code, answer.json()["merge_fields"]["FNAME"]
+
+    assert rename() == (200, "Jo")
+    house.control.mend()
+    assert rename() == (200, "Joan")
+
+
 def test_calls_are_counted_by_template(house: House) -> None:
     """Exactly, with status, account, duration, user agent and how many ran at the time."""
     house.control.forget_requests()
