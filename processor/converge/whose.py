@@ -132,10 +132,11 @@ def _address(contact: Contact) -> str:
 
 
 def _stays_behind(row: MemberRow) -> bool:
-    """Whether a member cannot go along to its contact's new address: because of another member there, or
-    because whoever was archived does not come back by way of a new address."""
+    """Whether a member does not go along to its contact's new address: because of another member there,
+    because whoever was archived does not come back by way of a new address, or because nothing is sent for a
+    contact who is left out by choice."""
     if row.state is MemberState.EXCLUDED:
-        return row.reason == Exclusion.ARCHIVED
+        return row.reason in {Exclusion.ARCHIVED, Exclusion.BY_CHOICE}
     return row.state is MemberState.FAILING and row.reason == "email_taken"
 
 

@@ -20,6 +20,7 @@ from processor.domain.catalogue import OUTAGES
 from processor.domain.connection import LIVE, ConnectionState
 from processor.domain.contact import Contact, email_key
 from processor.domain.parcel import Parcel, parcel
+from processor.domain.plan import Exclusion
 from processor.domain.way import OnItsWay, on_its_way
 from processor.errors import MailchimpError, StoreDown
 from processor.halt import Stopped
@@ -207,7 +208,7 @@ class _Errand:
 
     def _plans(self, mailchimp: Mailchimp) -> list[Outcome]:
         found = know(self.kit, mailchimp, self.connection, self.rows, self.known, self.enough)
-        self.done += [Done(row_id, no_address=True) for row_id in found.nowhere]
+        self.done += [Done(row_id, excluded=Exclusion.NO_ADDRESS) for row_id in found.nowhere]
         outcomes = self._converge(found.sightings)
         unsure = {o.sighting.row_id for o in outcomes if o.verdict in {Verdict.AGAIN, Verdict.STALE}}
         if unsure:

@@ -20,7 +20,7 @@ from processor.push.done import Done
 from processor.push.moving import Prospect, prospects
 from processor.push.record import record
 from processor.push.refused import ABOUT_FIELDS, merge_tag
-from processor.store import Connection, contacts, members, notices, reviews
+from processor.store import Connection, contacts, left_out, members, notices, reviews
 from processor.store.connections import ConnectionRow
 from processor.store.members import MemberRow
 
@@ -51,7 +51,8 @@ def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done:
         rows = [row for row in members.lock(c, by_row).values() if row.claim == claims[row.id]]
         by_row.update(_moving_on(prospects(c, connection, rows, by_row, known), by_row))
         parting = {row.contact_id: row for row in rows if by_row[row.id].relink and row.contact_id}
-        let_go = [_let_go(kit, connection.policy, row, by_row[row.id], known, now) for row in rows]
+        final = {**by_row, **_by_choice(c, connection, rows, by_row)}
+        let_go = [_let_go(kit, connection.policy, row, final[row.id], known, now) for row in rows]
         # More of the same contact is waited for also behind a write, or a stream of edits would be one each.
         wait = timedelta(seconds=kit.settings.push_wait_seconds)
         members.settle(c, let_go, now, again_at=now + wait)
@@ -63,6 +64,18 @@ def settle(kit: Kit, connection: ConnectionRow, claims: Mapping[int, str], done:
         _tell_of_failing(c, connection, let_go, now)
 
     kit.store.write_retrying(in_one_transaction)
+
+
+def _by_choice(
+    c: Connection, connection: ConnectionRow, rows: Sequence[MemberRow], done: Mapping[int, Done]
+) -> dict[int, Done]:
+    """Return what becomes of whoever is left out by choice and has no address, or one that is another's: they
+    stay left out for that, since nothing would be sent for them in any case."""
+    barred = {row.id: row.contact_id for row in rows if done[row.id].excluded or done[row.id].is_taken}
+    chosen = left_out.of_contacts(c, connection.id, [one for one in barred.values() if one])
+    return {
+        i: Done(i, excluded=Exclusion.BY_CHOICE) for i, contact_id in barred.items() if contact_id in chosen
+    }
 
 
 def _tell_of_failing(
@@ -137,14 +150,12 @@ def _let_go(
         # Who is mailed on at an address that nobody has here is dealt with like whoever was deleted here.
         is_mailed = row.status in {MemberStatus.SUBSCRIBED, MemberStatus.TRANSACTIONAL}
         return replace(row, contact_id=None, due_at=now if is_mailed else None, urgent=False, attempts=0)
-    if done.is_taken and row.reason == Exclusion.BY_CHOICE:
-        done = Done(done.row_id)  # nothing would be sent for them in any case
     if done.error is not None:
         return _refused(kit, policy, row, done.error, now, again=done.again, passes=done.passes)
     if done.unsettled:
         return _refused(kit, policy, row, MailchimpError("unsettled"), now)
-    if done.no_address and row.reason != Exclusion.BY_CHOICE:
-        row = replace(row, state=MemberState.EXCLUDED, reason=Exclusion.NO_ADDRESS.value, field=None)
+    if done.excluded is not None:
+        row = replace(row, state=MemberState.EXCLUDED, reason=done.excluded.value, field=None)
     return replace(row, due_at=None, urgent=False, attempts=0)
 
 

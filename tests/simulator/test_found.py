@@ -425,3 +425,32 @@ def test_an_edit_is_taken_back_though_nobody_heard_that_it_had_arrived(on: Groun
     )
     assert sim.contacts_now()["c1"].fields["first_name"] == "Ann"
     assert sim.control.member(sim.audience, ANN)["merge_fields"]["FNAME"] == "Ann"
+
+
+def test_the_member_of_whoever_is_left_out_and_moves_on_is_the_next_ones(on: Ground) -> None:
+    """Nothing is sent for them, so they do not take the member along; whoever has the address then is not
+    told that it is somebody else's."""
+    sim = live(
+        on,
+        ("put", {"who": "c3", "email": ANN, "consent": YES}),
+        QUIET,
+        ("leave_out", {"email": ANN}),
+        ("put", {"who": "c3", "email": BOB}),
+        ("put", {"who": "c2", "email": ANN}),
+    )
+    assert (sim.rows()["c2"].state, sim.rows()["c2"].email_key) == ("in_sync", ANN)
+    assert sim.rows()["c3"].reason == "by_choice"
+
+
+def test_who_is_left_out_and_made_anew_without_an_address_stays_left_out(on: Ground) -> None:
+    """Somebody chose so; an address would change nothing."""
+    sim = live(
+        on,
+        ("fault", {"kind": "timeout_after", "skip": 1, "count": 2}),
+        ("put", {"who": "c2", "email": BOB, "consent": NO}),
+        ("leave_out", {"email": BOB}),
+        ("push", {}),
+        ("drop_contact", {"who": "c2"}),
+        ("put", {"who": "c2", "fields": {"city": "Oslo"}}),
+    )
+    assert sim.rows()["c2"].reason == "by_choice"
