@@ -60,12 +60,14 @@ class Store:
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        with self.engine.connect() as c:
-            try:
+        pool = self.engine.pool
+        try:
+            with self.engine.connect() as c:
                 yield c
-            finally:
-                if self._is_closed:  # its pool is gone, and would neither keep nor close it
-                    c.invalidate()
+        finally:
+            if self._is_closed:  # meanwhile: nobody else would close what has come back since
+                pool.dispose()
+                self.engine.pool.dispose()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, exc, text
+from sqlalchemy import Connection, event, exc, text
 
 from processor.errors import ConfigError, Conflict, StoreDown
 from processor.store import Store, accounts, connections, hooks, leases, open_store
@@ -321,3 +321,14 @@ def test_a_store_that_is_closed_while_somebody_uses_it_leaves_no_connection(stor
     with pytest.raises((psycopg.OperationalError, sqlite3.ProgrammingError), match="closed"):
         used.cursor().execute("SELECT 1")
     assert store.is_up()  # who comes later is served all the same, and leaves nothing either
+
+
+def test_a_store_that_is_closed_while_a_connection_is_given_back_leaves_none(store: Store) -> None:
+    """Between the last question of a thread and the moment when its connection lies in the pool again."""
+    event.listen(store.engine, "reset", lambda *_: store.close())
+    with store.read() as c:
+        c.execute(text("SELECT 1"))
+        used = c.connection.driver_connection
+    assert used is not None
+    with pytest.raises((psycopg.OperationalError, sqlite3.ProgrammingError), match="closed"):
+        used.cursor().execute("SELECT 1")
