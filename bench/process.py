@@ -100,9 +100,13 @@ def connect(made: Stand, number: int, first: int, people: int) -> Audience:
     return Audience(listed.id, customer, account.id, connection_id, first)
 
 
-def in_sync(made: Stand, found: Audience) -> None:
-    """Carry out its first sync, and learn where its webhooks go."""
+def begin(made: Stand, found: Audience) -> None:
+    """Begin its first sync."""
     patiently(lambda: install.start(made.house.kit, found.connection_id, "bench", skip_preview=True))
+
+
+def in_sync(made: Stand, found: Audience) -> None:
+    """Wait for the end of its first sync, and learn where its webhooks go."""
     deadline = time.monotonic() + LIMIT_SECONDS
     while _state(made, found.connection_id) != ConnectionState.IN_SYNC:
         if time.monotonic() > deadline:
@@ -222,6 +226,8 @@ def run(made: Stand, name: str, events: int, latency_seconds: float) -> None:
     audiences = [connect(made, n, n * each, each) for n in range(count)]
     small = connect(made, 9999, 10_000_000, SMALL_EVENTS) if name == "beside" else None
     everybody = [*audiences, *([small] if small else [])]
+    for audience in everybody:
+        begin(made, audience)
     for audience in everybody:
         in_sync(made, audience)
     for audience in audiences:
