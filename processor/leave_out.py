@@ -10,7 +10,8 @@ import logging
 from collections.abc import Sequence
 
 from processor.broker import PUSH
-from processor.domain.issue import OUTAGES, Issue, IssueKind
+from processor.domain.catalogue import OUTAGES
+from processor.domain.issue import Issue, IssueKind
 from processor.domain.plan import MemberState
 from processor.errors import Conflict, NotFound
 from processor.kit import Kit

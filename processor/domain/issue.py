@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from processor.domain.catalogue import Who, entry
+from processor.domain.catalogue import OUTAGES, Who, entry
 
 REMINDERS = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
 """How long after it was opened somebody is reminded of what is still open; weekly after that."""
@@ -16,7 +16,6 @@ RESOLVED_KEPT = timedelta(days=30)
 MOST_OF_A_CONNECTION = 200
 """Causes that are kept of one connection, those of the most contacts first: a ceiling, far above the codes
 and fields that there are."""
-OUTAGES = frozenset({"rate_limited", "mailchimp_down", "network"})
 
 
 class IssueState(StrEnum):

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from processor.broker import PROCESS, PUSH
 from processor.domain import issue as pure
+from processor.domain.catalogue import OUTAGES
 from processor.domain.event import EventStatus
-from processor.domain.issue import OUTAGES, Issue, IssueKind, IssueState
+from processor.domain.issue import Issue, IssueKind, IssueState
 from processor.errors import Conflict, Invalid, NotFound
 from processor.kit import Kit
 from processor.log import say

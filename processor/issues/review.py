@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from processor.broker import REVIEW
+from processor.domain.catalogue import OUTAGES
 from processor.domain.connection import LEAVING
-from processor.domain.issue import MOST_OF_A_CONNECTION, OUTAGES, Cause, Issue, IssueKind, News, opened, step
+from processor.domain.issue import MOST_OF_A_CONNECTION, Cause, Issue, IssueKind, News, opened, step
 from processor.issues.telling import tell
 from processor.kit import Kit
 from processor.log import say

@@ -30,7 +30,7 @@ from processor.look import Enough, Question, look_again, look_up
 from processor.mailchimp.client import Mailchimp
 from processor.push import batch
 from processor.push.add import add_all
-from processor.push.done import Done
+from processor.push.done import TAKEN, Done
 from processor.push.hear import CAUSE
 from processor.push.know import know
 from processor.push.send import Sent, change_each, row_id_of
@@ -284,7 +284,7 @@ def _answered(outcome: Outcome) -> Done:
     """What an answer means for the row that was pushed."""
     row_id = outcome.sighting.row_id or 0
     if outcome.verdict is Verdict.TAKEN:
-        return Done(row_id, error=MailchimpError("email_taken"))
+        return Done(row_id, error=MailchimpError(TAKEN))
     # Older than what a webhook has shown meanwhile: what that left to do is due already.
     still_differs = outcome.plan is not None and not outcome.plan.up.is_empty
     # Whoever left before moving on parts from the member now.

@@ -12,6 +12,7 @@ from processor.domain.policy import Policy
 from processor.errors import MailchimpError
 from processor.mailchimp.client import Mailchimp
 from processor.mailchimp.members import ADD_LIMIT, NewMember, Refused
+from processor.push.done import TAKEN
 from processor.push.refused import ABOUT_FIELDS, also, only_some_fields, tags_of, without_refused
 from processor.push.send import Sent, row_id_of
 from processor.store.connections import ConnectionRow
@@ -38,7 +39,7 @@ def _add(mailchimp: Mailchimp, connection: ConnectionRow, outcomes: Sequence[Out
     for outcome in outcomes:
         key = email_key((outcome.contact and outcome.contact.email) or "")
         if key in taken:  # two contacts with one address
-            sent.append(Sent(row_id_of(outcome), error=MailchimpError("email_taken")))
+            sent.append(Sent(row_id_of(outcome), error=MailchimpError(TAKEN)))
         elif key in answers.there:
             sent.append(Sent(row_id_of(outcome), answers.there[key], answers.left_out.get(key)))
         else:

@@ -16,7 +16,7 @@ from processor.domain.reconcile import parted
 from processor.errors import MailchimpError
 from processor.halt import halt, is_halting
 from processor.kit import Kit
-from processor.push.done import Done
+from processor.push.done import TAKEN, Done
 from processor.push.moving import Prospect, prospects
 from processor.push.record import record
 from processor.push.refused import ABOUT_FIELDS, merge_tag
@@ -125,7 +125,7 @@ def _let_others_try(
 
 
 def _is_stuck(row: MemberRow) -> bool:
-    return row.state is MemberState.FAILING and row.reason == "email_taken"
+    return row.state is MemberState.FAILING and row.reason == TAKEN
 
 
 def hand_back(kit: Kit, claims: Mapping[int, str]) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from processor import sayings
-from processor.domain.issue import OUTAGES, Issue, IssueKind, IssueState
+from processor.domain.catalogue import OUTAGES
+from processor.domain.issue import Issue, IssueKind, IssueState
 from processor.domain.plan import MemberState
 from processor.errors import Invalid, NotFound
 from processor.kit import Kit

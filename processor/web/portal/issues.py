@@ -9,8 +9,8 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from processor import issues, leave_out, report
-from processor.domain.catalogue import Retry, Who, entry
-from processor.domain.issue import LABELS, OUTAGES, UNRESOLVED, Issue, IssueKind, IssueState, is_customers
+from processor.domain.catalogue import OUTAGES, Retry, Who, entry
+from processor.domain.issue import LABELS, UNRESOLVED, Issue, IssueKind, IssueState, is_customers
 from processor.errors import NotFound
 from processor.report import IssueReport
 from processor.sayings import Said
